@@ -1,0 +1,67 @@
+"""The requests about earlier messages of one slot (cancel, replace, query), as `ancillary` decides about them.
+
+A request that waits for its message stands in that message's `requests`; one that goes to the gateway stands in its
+lane like any message. Next station: `slot`, which sends it and writes down how it ended.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from connector.domain.events import Outcome
+from connector.domain.messages import Action, Lane
+from connector.kafka.ledger import Ledger
+from connector.stages.submit import ancillary
+from connector.stages.submit.queue import LaneQueue
+from connector.stages.submit.work import Work
+
+
+class Requests:
+    """Works on the slot's own messages and queues; `settle` ends a work."""
+
+    def __init__(
+        self,
+        works: Mapping[str, Work],
+        queues: Mapping[Lane, LaneQueue],
+        ledger: Ledger,
+        settle: Callable[[Work, Outcome, str], None],
+    ) -> None:
+        self._works = works
+        self._queues = queues
+        self._ledger = ledger
+        self._settle = settle
+
+    def take(self, work: Work) -> None:
+        """A cancel, replace or query, now or when its message is settled."""
+        request, name = work.message, work.message.target_id or ""
+        target = self._works.get(name)
+        match ancillary.step(request, target, self._ledger.recall(name)):
+            case ancillary.Wait():
+                assert target is not None, "only a message in memory is waited for"
+                target.requests.append(work)
+            case ancillary.Withdraw():
+                assert target is not None, "only a message in memory can be withdrawn"
+                self._settle(target, Outcome.CANCELLED, ancillary.IN_LANE)
+                self._queues[target.lane].keep()
+                self._settle(work, Outcome.ACCEPTED, ancillary.IN_LANE)
+            case ancillary.Rewrite():
+                assert target is not None, "only a message in memory can be changed"
+                target.message = replace(
+                    target.message, text=request.text, comment=request.comment, coding=request.coding
+                )
+                target.requests.append(work)
+            case ancillary.Ask(gateway_ids=ids, coding=coding):
+                work.asked, work.coding, work.covered = ids, coding, True
+                self._queues[work.lane].fresh.append(work)
+            case ancillary.End(outcome=outcome, reason=reason):
+                self._settle(work, outcome, reason)
+
+    def resume(self, target: Work) -> None:
+        """The requests that waited for this message, now that it has its result, or is here no longer."""
+        requests, target.requests = target.requests, []
+        for work in requests:
+            if work.message.action is Action.REPLACE and target.message.text == work.message.text and target.result:
+                accepted = target.result.outcome is Outcome.ACCEPTED
+                reason = "replaced-in-lane" if accepted else f"target-{target.result.outcome}"
+                self._settle(work, Outcome.ACCEPTED if accepted else Outcome.REJECTED, reason)
+            else:
+                self.take(work)
