@@ -134,6 +134,16 @@ def test_a_cancellation_ahead_of_its_message_is_noted_and_the_message_never_sent
     assert desk.next() is None
 
 
+def test_a_message_that_comes_while_its_cancellation_is_being_written_down_is_not_sent_either() -> None:
+    desk = Desk()
+    ask(desk)
+    desk.put()
+    assert desk.next() is None
+    assert ends(desk) == {"r1": (Outcome.ACCEPTED, "cancel-noted"), "m1": (Outcome.CANCELLED, "cancelled-in-lane")}
+    settled(desk)
+    assert not desk.ledger.is_cancelled("m1")
+
+
 def test_a_noted_cancellation_survives_a_restart_and_outlives_the_ledgers_memory() -> None:
     """It is written again before a replay would no longer reach back to it, until it is three days old."""
     desk = Desk()

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from connector.domain.events import Outcome
 from connector.domain.messages import Action, Lane
-from connector.kafka.ledger import Ledger
+from connector.kafka.ledger import NOTED, Ledger
 from connector.stages.submit import ancillary
 from connector.stages.submit.queue import LaneQueue
 from connector.stages.submit.work import Work
@@ -29,6 +29,7 @@ class Requests:
         self._queues = queues
         self._ledger = ledger
         self._settle = settle
+        self._noted: set[str] = set()
 
     def take(self, work: Work) -> None:
         """A cancel, replace or query, now or when its message is settled."""
@@ -53,7 +54,17 @@ class Requests:
                 work.asked, work.coding, work.covered = ids, coding, True
                 self._queues[work.lane].fresh.append(work)
             case ancillary.End(outcome=outcome, reason=reason):
+                if reason == NOTED:
+                    self._noted.add(name)
                 self._settle(work, outcome, reason)
+
+    def cancels(self, message_id: str) -> bool:
+        """Whether a cancellation came ahead of this message: one in the ledger, or one on its way there."""
+        return message_id in self._noted or self._ledger.is_cancelled(message_id)
+
+    def published(self, work: Work) -> None:
+        """The outcome of a request is durable: what it notes is in the ledger now."""
+        self._noted.discard(work.message.target_id or "")
 
     def resume(self, target: Work) -> None:
         """The requests that waited for this message, now that it has its result, or is here no longer."""

@@ -105,7 +105,7 @@ class Slot:
                 self._works[item.message_id] = work
                 if work.ancillary:
                     self._requests.take(work)
-                elif self.ledger.is_cancelled(item.message_id):
+                elif self._requests.cancels(item.message_id):
                     self._settle(work, Outcome.CANCELLED, ancillary.IN_LANE)
                 else:
                     self.queues[lane].fresh.append(work)
@@ -334,6 +334,8 @@ class Slot:
     def published(self, work: Work) -> None:
         """The outcome is durable: the lane records that waited for it may be committed."""
         work.published = True
+        if work.ancillary:
+            self._requests.published(work)
         known = self._works.get(work.item.message_id)
         if known is work:
             del self._works[work.item.message_id]
