@@ -137,6 +137,10 @@ class Ledger:
         """What is remembered of an id; None where it was never seen, or is forgotten."""
         return self._young.get(message_id) or self._old.get(message_id)
 
+    def intent(self, message_id: str) -> LedgerEntry | None:
+        """The intent of this id that waits for its outcome."""
+        return self._open.get(message_id)
+
     def is_cancelled(self, message_id: str) -> bool:
         """Whether a cancellation came ahead of this message."""
         return message_id in self._noted

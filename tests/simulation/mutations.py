@@ -30,6 +30,7 @@ from connector.stages.submit.offsets import OffsetTracker
 from connector.stages.submit.ownership import Ownership
 from connector.stages.submit.received import Received
 from connector.stages.submit.recovery import reopen
+from connector.stages.submit.requests import Requests
 from connector.stages.submit.run import Submitter
 from connector.stages.submit.slot import Slot
 from connector.stages.submit.work import Part, PartState, Work
@@ -123,6 +124,20 @@ def copies_keep_their_offset_open() -> Iterator[None]:
             take_one(self, lane, offset, item, now_ms)
 
     with _patched(Slot, _take_one=take):
+        yield
+
+
+@_mutation(Promise.TRUE_OUTCOME)
+def cancellation_asked_of_the_ledger_alone() -> Iterator[None]:
+    """A cancellation that is still being written down is not known when its message comes."""
+    with _patched(Requests, cancels=lambda self, name: self._ledger.is_cancelled(name)):
+        yield
+
+
+@_mutation(Promise.TRUE_OUTCOME)
+def cancellation_does_not_wait() -> Iterator[None]:
+    """A cancellation of a message begun before a restart is noted as if no byte of it had left."""
+    with _patched(Slot, _coming=lambda self, name: False):
         yield
 
 

@@ -7,9 +7,11 @@ taken, and what was published. Comes from: `world`.
 from collections import defaultdict
 
 from connector.domain.events import Outcome, SubmitResponse
-from connector.domain.messages import UnknownPolicy
+from connector.domain.messages import Action, UnknownPolicy
+from connector.kafka.ledger import NOTED
 from connector.simulator.record import SubmitRecord
 from connector.smpp.constants import CommandStatus
+from connector.stages.submit.ancillary import DONE_REASONS, IN_LANE
 from tests.simulation.deeds import Wall
 from tests.simulation.known import Known
 from tests.simulation.seeds import Scene
@@ -58,7 +60,20 @@ class Judge:
             )
             return
         for _, response in story.outcomes:
-            self._true(story, response)
+            if posted.cancels is not None:
+                self._request(story, self._witness.stories[posted.cancels], response)
+            else:
+                self._true(story, response)
+
+    def _request(self, story: Story, target: Story, response: SubmitResponse) -> None:
+        """What is told of a cancellation is true of its message."""
+        ends = {outcome.outcome for _, outcome in target.outcomes}
+        if response.reason in (IN_LANE, NOTED) and ends != {Outcome.CANCELLED}:
+            self._accuse(
+                Promise.TRUE_OUTCOME, f"{story.name} ended as {response.reason}, and {target.name} as {sorted(ends)}"
+            )
+        if response.reason == DONE_REASONS[Action.CANCEL] and not target.cancelled:
+            self._accuse(Promise.TRUE_OUTCOME, f"{story.name}: the gateway has not taken {target.name} back")
 
     def _true(self, story: Story, response: SubmitResponse) -> None:
         outcome, reason = Outcome(response.outcome), response.reason
@@ -82,10 +97,15 @@ class Judge:
             known = Known.REFUSED_WHILE_DOUBTED if outcome is Outcome.REJECTED and doubted else None
             seen = f"{story.name} is {outcome} ({reason}), but the gateway has it"
             self._witness.accuse(Promise.TRUE_OUTCOME, seen, known)
-        elif outcome is Outcome.EXPIRED and mine and any(taken):
-            self._accuse(Promise.TRUE_OUTCOME, f"{story.name} is expired, but the gateway has a part of it")
+        elif outcome in (Outcome.EXPIRED, Outcome.CANCELLED) and mine and any(taken):
+            self._accuse(Promise.TRUE_OUTCOME, f"{story.name} is {outcome}, but the gateway has a part of it")
+        if outcome is Outcome.CANCELLED and not self._asked_back(story):
+            self._accuse(Promise.TRUE_OUTCOME, f"{story.name} is cancelled, which nobody asked for")
         if outcome is Outcome.REJECTED and response.command_status in _NOT_FINAL and len(story.keys) == 1:
             self._accuse(Promise.PLACE, f"{story.name} was given up when the gateway only asked to wait")
+
+    def _asked_back(self, story: Story) -> bool:
+        return any(other.cancels == story.posted.number for other in self._scene.posted)
 
     def _heard(self, story: Story) -> bool:
         """Whether every request reached the gateway and was answered before anybody had to wonder."""
@@ -116,7 +136,7 @@ class Judge:
 
     def _parts(self, story: Story) -> None:
         if (
-            len(story.keys) == 1
+            len(story.keys) < 2
             or self._shared(story)
             or not any(response.outcome == Outcome.ACCEPTED for _, response in story.outcomes)
         ):

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connector.domain.messages import Kind, Lane, OutboundMessage, UnknownPolicy
+from connector.domain.messages import Action, Kind, Lane, OutboundMessage, UnknownPolicy
 from connector.simulator.script import (
     Broken,
     Cut,
@@ -55,7 +55,8 @@ PRIMARY, BACKUP = 2775, 2776
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
     """An outbound event. `number` is its offset in the outbound topic; the router puts it into partition `partition`
-    of its lane at each of the `times`. `repeats` and `twin` name the event whose id, or whose content, it has too."""
+    of its lane at each of the `times`. `repeats` and `twin` name the event whose id, or whose content, it has too;
+    `cancels` the one that it asks to take back."""
 
     number: int
     message: OutboundMessage
@@ -67,6 +68,7 @@ class Posted:
     readable: bool = True
     repeats: int | None = None
     twin: int | None = None
+    cancels: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ def draw(seed: int) -> Scene:
         account["default_sender"] = "Other"
     changed = StageConfig.model_validate(raw)
     posted = _events(random, config)
+    posted += _requests(Random(f"{seed}/requests"), posted)
     long_away = random.random() < 0.04
     strikes = _strikes(random, long_away=long_away, backup=backup)
     return Scene(
@@ -268,6 +271,29 @@ def _special(random: Random, event: Posted, earlier: list[Posted], *, slots_in_a
     if kind < 0.175 and slots_in_all > 1:
         return replace(event, partition=(event.slot + 1) % slots_in_all)
     return event
+
+
+def _requests(random: Random, posted: tuple[Posted, ...]) -> tuple[Posted, ...]:
+    """Cancellations of a few plain events, each ahead of its message, with it, or behind it."""
+    if random.random() < 0.7:
+        return ()
+    shared = {other for each in posted for other in (each.repeats, each.twin)}
+    targets = [each for each in posted if _is_plain(each) and each.number not in shared]
+    chosen = random.sample(targets, min(len(targets), random.choice((1, 2, 4, 8))))
+    requests: list[Posted] = []
+    for number, target in enumerate(chosen, len(posted)):
+        at = target.times[0] + random.choice((-1.0, -0.05, -0.01, 0.0, 0.0, 0.05, 0.5, 2.0, 6.0))
+        message = OutboundMessage(
+            id=f"c{number}",
+            action=Action.CANCEL,
+            target_id=target.message.id,
+            account=target.account,
+            recipient=target.message.recipient,
+            sender=target.message.sender,
+        )
+        event = replace(target, number=number, message=message, lane=Lane.URGENT, times=(max(at, 0.0),))
+        requests.append(replace(event, cancels=target.number))
+    return tuple(requests)
 
 
 def _is_plain(other: Posted) -> bool:

@@ -81,6 +81,8 @@ class Story:
     overtaken: int = 0
     wrongly: Known | None = None
     """Why its outcome was written down by somebody who should not have."""
+    cancelled: bool = False
+    """Whether the gateway has said that it took the message back."""
     untraced: bool = False
     """Whether its first outcome was published while the ledger knew nothing of it."""
 

@@ -25,7 +25,7 @@ from connector.kafka.records import Codec
 from connector.kafka.topics import Topics
 from connector.smpp.bodies import Header
 from connector.smpp.constants import CommandId
-from connector.smpp.pdu import SubmitSm, decode_body
+from connector.smpp.pdu import CancelSm, SubmitSm, decode_body
 from connector.translate import plan
 from tests.simulation.group import Group
 from tests.simulation.known import Known
@@ -80,6 +80,7 @@ class Witness:
         self._checked: dict[Partition, int] = defaultdict(int)
         self._waiting: dict[tuple[End, int], Write] = {}
         self._slots: dict[End, int] = {}
+        self._cancelling: dict[tuple[End, int], Story] = {}
         self._deliveries: dict[tuple[End, int], bytes] = {}
         self._durable: set[bytes] = set()
         self._urgent: dict[int, list[Story]] = defaultdict(list)
@@ -92,7 +93,8 @@ class Witness:
 
     def _begin(self, posted: Posted) -> None:
         account = next(each for each in self.scene.config.accounts if each.name == posted.account)
-        pdus = plan(posted.message, account, now_ms=BASE_MS).pdus
+        asked = posted.cancels is not None
+        pdus = () if asked else plan(posted.message, account, now_ms=BASE_MS).pdus
         story = Story(
             posted=posted,
             keys=tuple(key_of(pdu) for pdu in pdus),
@@ -130,6 +132,10 @@ class Witness:
                 pdu = decode_body(header, octets, at + 16, last)
                 assert isinstance(pdu, SubmitSm)
                 self._submitted(process, end, header.sequence, pdu)
+            elif header.command_id == CommandId.CANCEL_SM:
+                pdu = decode_body(header, octets, at + 16, last)
+                assert isinstance(pdu, CancelSm)
+                self._asked(process, end, header.sequence, pdu)
             elif header.command_id == CommandId.DELIVER_SM_RESP and header.status == 0:
                 raw = self._deliveries.get((end, header.sequence))
                 if raw is not None and raw not in self._durable:
@@ -163,6 +169,13 @@ class Witness:
         story.writes.append(write)
         self._waiting[end, sequence] = write
         self.on_step(process, "bytes")
+
+    def _asked(self, process: Process, end: End, sequence: int, pdu: CancelSm) -> None:
+        target = next(each for each in self.stories if each.posted.message.recipient == pdu.destination_addr)
+        self.note(process.name, f"asks to cancel {target.name} as {sequence} on connection {end.number}")
+        self._lease(process, target)
+        self._speed(process, target.posted.account)
+        self._cancelling[end, sequence] = target
 
     def _lease(self, process: Process, story: Story) -> None:
         slot = story.posted.slot
@@ -241,6 +254,10 @@ class Witness:
                     write.status, write.heard = header.status, min(write.heard, self.loop.time())
                     self.note(process.name, f"hears {header.status:#x} for {write.story.name} part {write.part}")
                     self.on_step(process, "answer")
+            elif header.command_id == CommandId.CANCEL_SM_RESP and header.status == 0:
+                target = self._cancelling.get((end, header.sequence))
+                if target is not None:
+                    target.cancelled = True
             elif header.command_id == CommandId.DELIVER_SM:
                 self._deliveries[end, header.sequence] = octets[at:last]
 
@@ -329,7 +346,7 @@ class Witness:
         for story in stories:
             posted = story.posted
             story.moved = story.moved or posted.partition != posted.slot == record.partition
-            plain = posted.readable and posted.repeats is None and posted.partition == posted.slot
+            plain = story.keys and posted.readable and posted.repeats is None and posted.partition == posted.slot
             if story.appended is None and posted.lane is Lane.URGENT and plain:
                 self._urgent[posted.slot].append(story)
             story.appended = now if story.appended is None else story.appended

@@ -10,7 +10,7 @@ from connector.smpp.constants import CommandStatus
 from connector.smpp.pdu import CancelSm, QuerySm, ReplaceSm, SubmitSm
 from connector.stages.submit.outcomes import done
 from connector.stages.submit.work import Part, Work
-from tests.stages.test_slot import OK, T0, THROTTLED, Desk, entry, result
+from tests.stages.test_slot import OK, T0, THROTTLED, Desk, entry, fingerprints_of_m1, result
 
 GONE = int(CommandStatus.ESME_RCANCELFAIL)
 
@@ -144,6 +144,49 @@ def test_a_message_that_comes_while_its_cancellation_is_being_written_down_is_no
     assert not desk.ledger.is_cancelled("m1")
 
 
+def begun_before_a_restart(desk: Desk) -> None:
+    """m1, whose record is the next but one that is read, has an intent."""
+    intent = entry(LedgerType.INTENT, fingerprints=fingerprints_of_m1())
+    desk.ledger.note(replace(intent, lane_offset=1, source_offset=1))
+
+
+def test_what_is_asked_of_a_message_begun_before_a_restart_waits_until_that_is_read_again() -> None:
+    desk = Desk()
+    begun_before_a_restart(desk)
+    ask(desk)
+    assert ends(desk) == {}, "its bytes may be at the gateway: nothing can be said of it yet"
+    desk.put()
+    desk.slot.review(now_ms=desk.now)
+    desk.answer(desk.send(), OK, "id-9")
+    asked = pdu_of(desk.send(Lane.URGENT))
+    assert isinstance(asked, CancelSm)
+    assert asked.message_id == "id-9"
+
+
+def test_what_is_asked_of_a_message_that_is_read_no_more_does_not_wait() -> None:
+    """Begun before a restart, and set aside as a dead letter since."""
+    desk = Desk()
+    begun_before_a_restart(desk)
+    ask(desk)
+    desk.slot.take(Lane.NORMAL, 1, [], now_ms=desk.now)
+    assert ends(desk) == {"r1": (Outcome.ACCEPTED, "cancel-noted")}
+
+
+def test_what_waits_for_a_record_is_read_again_after_a_rebalance() -> None:
+    desk = Desk()
+    begun_before_a_restart(desk)
+    ask(desk)
+    desk.slot.forget_unstarted()
+    desk.slot.take(Lane.URGENT, 0, [desk.item("r1", Lane.URGENT)], now_ms=desk.now)
+    desk.put()
+    desk.slot.review(now_ms=desk.now)
+    desk.answer(desk.send())
+    desk.answer(desk.send(Lane.URGENT))
+    assert ends(desk)["r1"] == (Outcome.ACCEPTED, "cancelled-at-gateway")
+    settled(desk)
+    assert desk.slot.offsets[Lane.URGENT].committable == 1
+
+
 def test_a_noted_cancellation_survives_a_restart_and_outlives_the_ledgers_memory() -> None:
     """It is written again before a replay would no longer reach back to it, until it is three days old."""
     desk = Desk()
@@ -269,6 +312,17 @@ def test_a_request_that_waits_is_read_again_with_its_message_after_a_rebalance()
     part = desk.send()
     desk.answer(part)
     assert ends(desk) == {"m1": (Outcome.ACCEPTED, None), "r1": (Outcome.ACCEPTED, "replaced-in-lane")}
+
+
+def test_a_request_for_what_is_put_off_is_read_again_after_a_rebalance() -> None:
+    desk = Desk()
+    desk.put(text="old")
+    ask(desk, Action.REPLACE, text="new")
+    (work,) = desk.slot.queues[Lane.NORMAL].works()
+    desk.slot.queues[Lane.NORMAL].fresh.clear()
+    desk.slot.deferred.append(work)
+    desk.slot.forget_unstarted()
+    assert desk.slot._works == {}
 
 
 def test_a_cancellation_published_twice_ends_the_same() -> None:

@@ -1,8 +1,8 @@
 """What to do about a request for an earlier message of the slot (cancel, replace, query), wherever that message stands.
 
 A message that no byte left of is taken back or changed here; one that the gateway has is asked for there; one under way
-is waited for; and a cancellation that came ahead of its message is noted, so that the message is not sent when it
-comes. Pure. Next station: `slot`, which does it.
+is waited for, and so is one begun before a restart whose lane record will be read again; and a cancellation that came
+ahead of its message is noted, so that the message is not sent when it comes. Pure. Next station: `slot`, which does it.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ DONE_REASONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """The message is under way: ask again when it is settled."""
+    """The message is under way: ask again when it is settled, or when it has been read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +57,11 @@ class End:
 Step = Wait | Withdraw | Rewrite | Ask | End
 
 
-def step(request: OutboundMessage, target: Work | None, memo: Memo | None) -> Step:
-    """The next step of a request; `target` is its message where that is in memory, `memo` what the ledger recalls."""
+def step(request: OutboundMessage, target: Work | None, memo: Memo | None, *, coming: bool = False) -> Step:
+    """The next step of a request; `target` is its message where that is in memory, `memo` what the ledger recalls.
+
+    `coming`: the message was begun before a restart, and stands in its lane ahead of where that is read by now.
+    """
     if target is not None and target.result is None:
         return _before_the_gateway(request.action, target)
     if target is not None and target.result is not None:
@@ -70,6 +73,8 @@ def step(request: OutboundMessage, target: Work | None, memo: Memo | None) -> St
         return _at_the_gateway(request, memo.outcome, memo.gateway_ids, memo.parts, memo.coding)
     if request.target_gateway_id is not None:
         return Ask(gateway_ids=(request.target_gateway_id,), coding=None)
+    if coming:
+        return Wait()
     if request.action is Action.CANCEL:
         return End(outcome=Outcome.ACCEPTED, reason=NOTED)
     return End(outcome=Outcome.REJECTED, reason="target-not-found")

@@ -10,12 +10,15 @@ class OffsetTracker:
         self._order: deque[int] = deque()
         self._left: dict[int, int] = {}
         self._committable: int | None = None
+        self.last = -1
+        """The offset of the newest record that was opened."""
 
     def opened(self, offset: int, items: int) -> None:
         """A record with `items` items was read (0 items: finished at once)."""
         assert not self._order or offset > self._order[-1], "an assignment's records are opened once, in order"
         self._order.append(offset)
         self._left[offset] = items
+        self.last = offset
         self._advance()
 
     def finished(self, offset: int) -> None:

@@ -1,7 +1,8 @@
 """The requests about earlier messages of one slot (cancel, replace, query), as `ancillary` decides about them.
 
-A request that waits for its message stands in that message's `requests`; one that goes to the gateway stands in its
-lane like any message. Next station: `slot`, which sends it and writes down how it ended.
+A request that waits for its message stands in that message's `requests`, or here until that has been read again; one
+that goes to the gateway stands in its lane like any message. Next station: `slot`, which sends it and writes down how
+it ended.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from connector.stages.submit.work import Work
 
 
 class Requests:
-    """Works on the slot's own messages and queues; `settle` ends a work."""
+    """Works on the slot's own messages and queues; `settle` ends a work; `coming` as `ancillary.step` has it."""
 
     def __init__(
         self,
@@ -24,21 +25,24 @@ class Requests:
         queues: Mapping[Lane, LaneQueue],
         ledger: Ledger,
         settle: Callable[[Work, Outcome, str], None],
+        coming: Callable[[str], bool],
     ) -> None:
         self._works = works
         self._queues = queues
         self._ledger = ledger
         self._settle = settle
+        self._coming = coming
+        self._early: list[Work] = []
         self._noted: set[str] = set()
 
     def take(self, work: Work) -> None:
         """A cancel, replace or query, now or when its message is settled."""
         request, name = work.message, work.message.target_id or ""
         target = self._works.get(name)
-        match ancillary.step(request, target, self._ledger.recall(name)):
+        coming = target is None and self._coming(name)
+        match ancillary.step(request, target, self._ledger.recall(name), coming=coming):
             case ancillary.Wait():
-                assert target is not None, "only a message in memory is waited for"
-                target.requests.append(work)
+                (self._early if target is None else target.requests).append(work)
             case ancillary.Withdraw():
                 assert target is not None, "only a message in memory can be withdrawn"
                 self._settle(target, Outcome.CANCELLED, ancillary.IN_LANE)
@@ -65,6 +69,17 @@ class Requests:
     def published(self, work: Work) -> None:
         """The outcome of a request is durable: what it notes is in the ledger now."""
         self._noted.discard(work.message.target_id or "")
+
+    def read_on(self) -> None:
+        """A lane was read further: what waits here may have its message now, or has it no more."""
+        early, self._early = self._early, []
+        for work in early:
+            self.take(work)
+
+    def forget(self) -> list[Work]:
+        """What waits here will be read again."""
+        early, self._early = self._early, []
+        return early
 
     def resume(self, target: Work) -> None:
         """The requests that waited for this message, now that it has its result, or is here no longer."""

@@ -62,7 +62,7 @@ class Slot:
         self._resend_ms = resend_ms
         self._works: dict[str, Work] = {}
         self.queues: dict[Lane, LaneQueue] = {lane: LaneQueue() for lane in Lane}
-        self._requests = Requests(self._works, self.queues, ledger, self._settle)
+        self._requests = Requests(self._works, self.queues, ledger, self._settle, self._coming)
         self.corrections = Corrections()
         self._doubtful: list[Part] = []
         self._taken = 0
@@ -74,6 +74,12 @@ class Slot:
         self.offsets[lane].opened(offset, len(items))
         for item in items:
             self._take_one(lane, offset, item, now_ms)
+        self._requests.read_on()
+
+    def _coming(self, message_id: str) -> bool:
+        """Whether a message that has an open intent is still to be read, since its record comes behind what was."""
+        intent = self.ledger.intent(message_id)
+        return intent is not None and intent.lane_offset > self.offsets[Lane(intent.lane)].last
 
     def _take_one(self, lane: Lane, offset: int, item: LaneMessage, now_ms: int) -> None:
         known = self._works.get(item.message_id)
@@ -359,14 +365,14 @@ class Slot:
 
         What is settled and not yet published keeps its claims on the old trackers, which nobody commits any more.
         """
-        for queue in self.queues.values():
-            for work in queue.works():
-                for dropped in (work, *work.requests):
-                    self._works.pop(dropped.item.message_id, None)
-            queue.keep(unsettled=False)
-        for work in self.deferred:
-            self._works.pop(work.item.message_id, None)
+        dropped = [*self.deferred, *self._requests.forget()]
         self.deferred.clear()
+        for queue in self.queues.values():
+            dropped += queue.works()
+            queue.keep(unsettled=False)
+        for work in dropped:
+            for each in (work, *work.requests):
+                self._works.pop(each.item.message_id, None)
         for work in self._works.values():
             work.claims.clear()
         self.offsets = {lane: OffsetTracker() for lane in Lane}
