@@ -137,7 +137,7 @@ def cancellation_asked_of_the_ledger_alone() -> Iterator[None]:
 @_mutation(Promise.TRUE_OUTCOME)
 def cancellation_does_not_wait() -> Iterator[None]:
     """A cancellation of a message begun before a restart is noted as if no byte of it had left."""
-    with _patched(Slot, _coming=lambda self, name: False):
+    with _patched(Requests, _coming=lambda self, name: False):
         yield
 
 

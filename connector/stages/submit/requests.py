@@ -12,26 +12,27 @@ from connector.domain.events import Outcome
 from connector.domain.messages import Action, Lane
 from connector.kafka.ledger import NOTED, Ledger
 from connector.stages.submit import ancillary
+from connector.stages.submit.offsets import OffsetTracker
 from connector.stages.submit.queue import LaneQueue
 from connector.stages.submit.work import Work
 
 
 class Requests:
-    """Works on the slot's own messages and queues; `settle` ends a work; `coming` as `ancillary.step` has it."""
+    """Works on the slot's own messages, queues and offsets; `settle` ends a work."""
 
     def __init__(
         self,
         works: Mapping[str, Work],
         queues: Mapping[Lane, LaneQueue],
+        offsets: Mapping[Lane, OffsetTracker],
         ledger: Ledger,
         settle: Callable[[Work, Outcome, str], None],
-        coming: Callable[[str], bool],
     ) -> None:
         self._works = works
         self._queues = queues
+        self._offsets = offsets
         self._ledger = ledger
         self._settle = settle
-        self._coming = coming
         self._early: list[Work] = []
         self._noted: set[str] = set()
 
@@ -61,6 +62,11 @@ class Requests:
                 if reason == NOTED:
                     self._noted.add(name)
                 self._settle(work, outcome, reason)
+
+    def _coming(self, message_id: str) -> bool:
+        """Whether a message that has an open intent is still to be read: its record comes behind what was read."""
+        intent = self._ledger.intent(message_id)
+        return intent is not None and intent.lane_offset > self._offsets[Lane(intent.lane)].last
 
     def cancels(self, message_id: str) -> bool:
         """Whether a cancellation came ahead of this message: one in the ledger, or one on its way there."""

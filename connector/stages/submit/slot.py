@@ -62,7 +62,7 @@ class Slot:
         self._resend_ms = resend_ms
         self._works: dict[str, Work] = {}
         self.queues: dict[Lane, LaneQueue] = {lane: LaneQueue() for lane in Lane}
-        self._requests = Requests(self._works, self.queues, ledger, self._settle, self._coming)
+        self._requests = Requests(self._works, self.queues, self.offsets, ledger, self._settle)
         self.corrections = Corrections()
         self._doubtful: list[Part] = []
         self._taken = 0
@@ -75,11 +75,6 @@ class Slot:
         for item in items:
             self._take_one(lane, offset, item, now_ms)
         self._requests.read_on()
-
-    def _coming(self, message_id: str) -> bool:
-        """Whether a message that has an open intent is still to be read, since its record comes behind what was."""
-        intent = self.ledger.intent(message_id)
-        return intent is not None and intent.lane_offset > self.offsets[Lane(intent.lane)].last
 
     def _take_one(self, lane: Lane, offset: int, item: LaneMessage, now_ms: int) -> None:
         known = self._works.get(item.message_id)
@@ -375,7 +370,7 @@ class Slot:
                 self._works.pop(each.item.message_id, None)
         for work in self._works.values():
             work.claims.clear()
-        self.offsets = {lane: OffsetTracker() for lane in Lane}
+        self.offsets.update({lane: OffsetTracker() for lane in Lane})
 
     def _settle(self, work: Work, outcome: Outcome, reason: str) -> None:
         work.settle(outcome, reason)
