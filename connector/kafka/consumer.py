@@ -69,7 +69,7 @@ class Consumer:
             raise ValueError("a group and its topics go together; without them use assign")
         self._topics = tuple(topics)
         self._listener = listener
-        self._lease = Lease(clock)
+        self._lease = Lease(clock, settings.session_timeout)
         self._group = group
         self._inner: Any = None
         self._arguments: dict[str, Any] = {

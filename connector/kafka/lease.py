@@ -16,11 +16,13 @@ _EXPELLED: Final = frozenset({22, 25, 82})
 
 
 class Lease:
-    """Of one member. `clock` is monotonic, in seconds."""
+    """Of one member. `clock` is monotonic; all times are in seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], session_timeout: float) -> None:
         self._clock = clock
+        self._session_timeout = session_timeout
         self._renewed: float | None = None
+        self._over = False
 
     def age(self, now: float) -> float:
         """Seconds since then; infinite where it does not know it, or has put it out.
@@ -30,25 +32,46 @@ class Lease:
         """
         return float("inf") if self._renewed is None else now - self._renewed
 
+    def joined(self, sent: float) -> None:
+        """The group has given the member its share, on a request of that time."""
+        self._renewed = sent if self._renewed is None else max(self._renewed, sent)
+
+    def beaten(self, sent: float) -> bool:
+        """A heartbeat of that time was answered well just now; False where that proves nothing, and only joining does.
+
+        A coordinator that is still loading the group answers every heartbeat well, also to a member that it put out
+        before. It cannot have put out one whose lease has lasted until now.
+        """
+        if self.age(self._clock()) >= self._session_timeout:
+            self._renewed = None
+            return False
+        self.joined(sent)
+        return True
+
+    def lost(self) -> None:
+        """The broker has put the member out."""
+        self._renewed = None
+
     def end(self) -> None:
         """The member leaves."""
-        self._renewed = None
+        self._renewed, self._over = None, True
 
     def watch(self, coordinator: Any) -> None:
         """From now on the requests of this coordinator of aiokafka's tell; call it before it joins."""
-        coordinator._send_req = self._watched(coordinator._send_req)
+        send: Callable[[Any], Awaitable[Any]] = coordinator._send_req
 
-    def _watched(self, send: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
         async def watched(request: Any) -> Any:
             sent = self._clock()
             response = await send(request)
             if isinstance(request, (HeartbeatRequest, SyncGroupRequest)):
-                code = response.error_code
+                code, beat = response.error_code, isinstance(request, HeartbeatRequest)
+                if code in _EXPELLED:
+                    self.lost()
+                elif code == _NO_ERROR and not beat:
+                    self.joined(sent)
                 # During a rebalance a heartbeat still keeps the member in the group.
-                if code == _NO_ERROR or (code == _REBALANCE_IN_PROGRESS and isinstance(request, HeartbeatRequest)):
-                    self._renewed = sent if self._renewed is None else max(self._renewed, sent)
-                elif code in _EXPELLED:
-                    self._renewed = None
+                elif beat and code in (_NO_ERROR, _REBALANCE_IN_PROGRESS) and not (self.beaten(sent) or self._over):
+                    coordinator.request_rejoin()
             return response
 
-        return watched
+        coordinator._send_req = watched

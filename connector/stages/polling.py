@@ -63,7 +63,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust's 
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
-        self.lease = Lease(time.monotonic)
+        self.lease = Lease(time.monotonic, self.consumer.app.conf.broker_session_timeout)
 
     async def on_start(self) -> None:
         """As Faust's; it joins the group later."""

@@ -154,6 +154,28 @@ async def test_an_expelled_member_has_no_lease_and_cannot_commit(
         await heir.stop()
 
 
+async def test_a_lease_that_ran_out_is_renewed_by_joining_again_and_not_by_a_heartbeat(
+    kafka_settings: KafkaSettings,
+) -> None:
+    """A coordinator that is loading its group answers every heartbeat well, also to whom it has put out."""
+    names = await make_topics(kafka_settings)
+    told, ahead = Told(), 0.0
+
+    def clock() -> float:
+        return time.monotonic() + ahead
+
+    consumer = Consumer(kafka_settings, group=f"{names.prefix}g", topics=[names.ledger], listener=told, clock=clock)
+    async with consumer, asyncio.timeout(30):
+        assert consumer.lease_age(clock()) < kafka_settings.session_timeout
+        ahead = kafka_settings.session_timeout
+        while len(told.log) < 3:
+            if told.log[-1][0] == "assigned":
+                assert consumer.lease_age(clock()) >= kafka_settings.session_timeout
+            await poll(consumer)
+        assert [word for word, _ in told.log] == ["assigned", "revoked", "assigned"]
+        assert consumer.lease_age(clock()) < kafka_settings.session_timeout
+
+
 async def test_paused_partitions_return_nothing_and_lag_is_known(
     kafka_settings: KafkaSettings, producer: Producer
 ) -> None:

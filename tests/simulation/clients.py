@@ -18,6 +18,7 @@ from connector.kafka.clients import (
     PartitionLost,
     Record,
 )
+from connector.kafka.lease import Lease
 from connector.kafka.settings import KafkaSettings
 from tests.simulation.group import Group
 from tests.simulation.log import Broker
@@ -92,7 +93,7 @@ class LogConsumer:
         self._assigned = assigned
         self._name = ""
         self._generation = -1
-        self._renewed: float | None = None
+        self._lease = Lease(self._loop.time, settings.session_timeout)
         self._positions: dict[Partition, int] = {}
         self._held: set[Partition] = set()
         self._again = asyncio.Event()
@@ -113,7 +114,7 @@ class LogConsumer:
             task.cancel()
         if self in self._broker.readers:
             self._broker.readers.remove(self)
-        self._renewed = None
+        self._lease.end()
         if self._name:
             with contextlib.suppress(KafkaError):
                 await self._ask(lambda: self._group.leave(self._name))
@@ -126,7 +127,7 @@ class LogConsumer:
         await self.stop()
 
     def lease_age(self, now: float) -> float:
-        return float("inf") if self._renewed is None else now - self._renewed
+        return self._lease.age(now)
 
     async def getmany(self, *, timeout: float = 0.2, max_records: int | None = None) -> dict[Partition, list[Record]]:
         until = self._loop.time() + timeout
@@ -265,7 +266,7 @@ class LogConsumer:
             return False
         if share is None:
             return False
-        self._renewed = sent if self._renewed is None else max(self._renewed, sent)
+        self._lease.joined(sent)
         places = [Partition(topic, slot) for topic in self._topics for slot in share]
         self._positions = {place: self._group.offsets.get(place, 0) for place in places}
         self._held.clear()
@@ -280,11 +281,11 @@ class LogConsumer:
             except KafkaUnavailable:
                 continue
             except PartitionLost:
-                self._renewed, self._name = None, ""
+                self._lease.lost()
+                self._name = ""
                 self._again.set()
                 return
-            self._renewed = sent if self._renewed is None else max(self._renewed, sent)
-            if again:
+            if not self._lease.beaten(sent) or again:
                 self._again.set()
 
     async def _told(self, telling: Any) -> None:

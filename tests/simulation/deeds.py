@@ -92,6 +92,14 @@ class Down:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """The broker stands still, and sessions run out meanwhile; then its group is `loading` for so many seconds."""
+
+    seconds: float
+    loading: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slow:
     """Requests to the broker take this much longer."""
 
@@ -125,7 +133,7 @@ class HostDown:
     after: float = 0.0
 
 
-Deed = Crash | Stop | Leave | Join | Reset | Silence | Stall | Away | Down | Slow | Flaky | Wall | HostDown
+Deed = Crash | Stop | Leave | Join | Reset | Silence | Stall | Away | Down | Frozen | Slow | Flaky | Wall | HostDown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

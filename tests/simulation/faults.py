@@ -14,6 +14,7 @@ from tests.simulation.deeds import (
     Crash,
     Down,
     Flaky,
+    Frozen,
     HostDown,
     Join,
     Leave,
@@ -73,7 +74,7 @@ class Faults:
         if not replica.alive:
             return
         world.witness.note(process.name, f"STRUCK by {deed} ({strike.step or 'at its time'})")
-        writing = isinstance(deed, Stop | Away | Down | Slow | Flaky)
+        writing = isinstance(deed, Stop | Away | Down | Frozen | Slow | Flaky)
         world.witness.trouble(getattr(deed, "seconds", 0.0), writing=writing)
         loop, broker = world.loop, world.broker
         match deed:
@@ -113,6 +114,10 @@ class Faults:
                 broker.down_until = loop.time() + deed.seconds
                 world.group.outage(broker.down_until)
                 self._later(deed.seconds, lambda: None)
+            case Frozen():
+                broker.down_until = max(broker.down_until, loop.time() + deed.seconds)
+                world.group.loading_until = broker.down_until + deed.loading
+                self._later(deed.seconds + deed.loading, lambda: None)
             case Slow():
                 broker.extra += deed.extra
                 self._later(deed.seconds, partial(self._quicker, deed.extra))

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from connector.kafka.clients import Partition, PartitionLost
+from connector.kafka.clients import KafkaUnavailable, Partition, PartitionLost
 from tests.simulation.log import Broker
 from tests.simulation.loop import Process
 
@@ -35,6 +35,8 @@ class Group:
         self.committing: Callable[[Process, Partition, int], None] = lambda process, place, offset: None
         self.granting: Callable[[int, Process], None] = lambda slot, process: None
         self.generation = 0
+        self.loading_until = -1.0
+        """Until then the coordinator does not know its members, and believes every heartbeat."""
         self._broker = broker
         self._loop = broker.loop
         self._slots = slots
@@ -59,6 +61,7 @@ class Group:
 
     def join(self, name: str, process: Process, answer: "asyncio.Future[int]", until: float) -> None:
         """Wait for the others; the answer is the new generation."""
+        self._loaded()
         member = self._members.get(name)
         if member is None:
             member = self._members[name] = Member(
@@ -73,6 +76,7 @@ class Group:
 
     def sync(self, name: str, generation: int) -> tuple[int, ...] | None:
         """The member's slots; None where it has to join again, as the others do."""
+        self._loaded()
         member = self._members.get(name)
         if member is not None and (self._preparing or generation != self.generation):
             return None
@@ -86,6 +90,8 @@ class Group:
 
     def heartbeat(self, name: str, generation: int) -> bool:
         """Whether the member is to join again; raises where it is none any more."""
+        if self._loop.time() < self.loading_until:
+            return False
         member = self._known(name, generation)
         member.deadline = self._loop.time() + self._session
         return self._preparing
@@ -94,6 +100,7 @@ class Group:
         self, name: str, generation: int, offsets: Mapping[Partition, int], notes: Mapping[Partition, str]
     ) -> None:
         """Keep the offsets, and the notes beside them."""
+        self._loaded()
         member = self._known(name, generation)
         for place, offset in offsets.items():
             self.committing(member.process, place, offset)
@@ -106,6 +113,10 @@ class Group:
             self._complete_if_all()
 
     # The rest
+
+    def _loaded(self) -> None:
+        if self._loop.time() < self.loading_until:
+            raise KafkaUnavailable("the coordinator is loading")
 
     def _known(self, name: str, generation: int) -> Member:
         member = self._members.get(name)

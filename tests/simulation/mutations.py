@@ -19,6 +19,7 @@ from connector.domain.guards import GuardRules, Guards
 from connector.domain.lanes import LanePicker
 from connector.domain.messages import Lane, UnknownPolicy
 from connector.kafka import ledger as ledgers
+from connector.kafka.lease import Lease
 from connector.kafka.ledger import NEW, Ledger, Repeated, Settled
 from connector.stages.settings import AccountSettings
 from connector.stages.submit import doubt
@@ -207,6 +208,18 @@ def intent_not_awaited() -> Iterator[None]:
         task.add_done_callback(tasks.discard)
 
     with _patched(Journal, intents=at_once):
+        yield
+
+
+@_mutation(Promise.LEASE, Promise.ONE_OUTCOME, Promise.NOT_TWICE)
+def loading_coordinator_believed() -> Iterator[None]:
+    """A heartbeat that is answered well renews a lease that had run out."""
+
+    def beaten(self: Lease, sent: float) -> bool:
+        self.joined(sent)
+        return True
+
+    with _patched(Lease, beaten=beaten):
         yield
 
 

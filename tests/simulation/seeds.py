@@ -35,6 +35,7 @@ from tests.simulation.deeds import (
     Deed,
     Down,
     Flaky,
+    Frozen,
     HostDown,
     Join,
     Leave,
@@ -100,6 +101,7 @@ def draw(seed: int) -> Scene:
     posted += _requests(Random(f"{seed}/requests"), posted)
     long_away = random.random() < 0.04
     strikes = _strikes(random, long_away=long_away, backup=backup)
+    strikes += _frozen(Random(f"{seed}/frozen"), config.kafka.session_timeout)
     return Scene(
         seed=seed,
         config=config,
@@ -315,6 +317,13 @@ def _strikes(random: Random, *, long_away: bool, backup: bool) -> tuple[Strike, 
         gone = HostDown(seconds=random.choice((50.0, 62.0, 70.0)), both=True, after=0.05)
         strikes.append(Strike(step=step, nth=nth, deed=gone))
     return tuple(strikes)
+
+
+def _frozen(random: Random, session: float) -> tuple[Strike, ...]:
+    if random.random() < 0.94:
+        return ()
+    deed = Frozen(seconds=session + random.choice((-2.0, 0.3, 1.0, 4.0)), loading=random.choice((0.3, 1.0, 3.0)))
+    return (Strike(at=random.random() * 3.5, deed=deed),)
 
 
 def _strike(random: Random, backup: bool) -> Strike:
