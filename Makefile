@@ -16,7 +16,7 @@ KAFKA := $(VENV)/.kafka
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
-.PHONY: help demo test lint format bench simulate fuzz chaos lock clean
+.PHONY: help demo test lint format bench simulate fuzz chaos standstill lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -50,6 +50,9 @@ fuzz: $(READY) ## a million damaged inputs for everything that reads; ARGS="--ta
 
 chaos: $(KAFKA) ## faults that a seed chooses, among 10,000 messages; ARGS="--runs 20 --seed 1", ARGS="--crash-points"
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+standstill: $(KAFKA) ## a million messages wait while the gateway is down for an hour; ARGS="--messages 100000"
+	@$(BIN)/python -m tests.e2e.standstill $(ARGS)
 
 lock: $(READY) ## write the lock files again after pyproject.toml has changed; ARGS=--upgrade takes newer versions
 	$(COMPILE) $(ARGS) --output-file requirements.lock

@@ -163,6 +163,7 @@ async def _stage(stage: Stage, settings: StageConfig, port_offset: int, leash: b
         nonlocal is_ready
         is_ready = True
         health.ready(True, "running")
+        log.info("ready%s", f"; /metrics and /healthz on port {own.metrics_port}" if own.metrics_port else "")
 
     stopping = asyncio.create_task(stop.wait())
     running = asyncio.ensure_future(_runner(stage)(settings, ready, stop))

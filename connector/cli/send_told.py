@@ -58,7 +58,9 @@ def show(answer: Answer, found: dict[str, Any], as_json: bool) -> None:
     elif isinstance(answer, SubmitResponse):
         event = plain(answer, reveal=False)
         line = f"submit response: {answer.outcome}, id {answer.gateway_message_id or 'none'}, {answer.parts} part(s)"
-        if answer.outcome != Outcome.ACCEPTED:
+        if answer.outcome == Outcome.ACCEPTED:
+            line += f": {answer.reason}" if answer.reason else ""
+        else:
             line += f": {answer.reason or 'no reason given'} {answer.status_name or ''}".rstrip()
     else:
         event = plain(answer, reveal=False)

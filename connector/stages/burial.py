@@ -6,12 +6,11 @@ Comes from: `careful`. Next station: the dead letters.
 
 from collections.abc import Callable, Sequence
 
-from connector import telemetry
 from connector.kafka.clients import OutRecord, Producer, Record
 from connector.kafka.records import Codec, Item, RecordError
 from connector.kafka.settings import KafkaSettings
 from connector.kafka.topics import Topics
-from connector.stages.dead_letters import dead_letter, most_octets
+from connector.stages.dead_letters import dead_letter, most_octets, tell
 from connector.stages.sending import send_durably
 from connector.stages.trials import POISON, REASON, WHOLE
 
@@ -62,4 +61,4 @@ class Burial:
             most=self._most,
         )
         await send_durably(self._producer, [letter, *out], stage=self._stage)
-        telemetry.count(telemetry.Metric.DEAD_LETTERS, stage=self._stage, reason=POISON)
+        tell(self._stage, POISON)

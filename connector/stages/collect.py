@@ -34,7 +34,7 @@ from connector.stages.collect_polls import Outstanding
 from connector.stages.collect_rows import RowError, head_of
 from connector.stages.collect_settings import CollectSettings
 from connector.stages.collect_sheet import STAGE, Desk, TableName, Write
-from connector.stages.dead_letters import most_octets
+from connector.stages.dead_letters import most_octets, tell
 from connector.stages.leaving import producing
 from connector.stages.positions import Poll
 from connector.stages.readiness import require_topics
@@ -339,4 +339,4 @@ class Collector:
         for (account, result), count in batch.inbound.items():
             telemetry.count(telemetry.Metric.INBOUND, count, account=account, result=result)
         for code, count in batch.dead.items():
-            telemetry.count(telemetry.Metric.DEAD_LETTERS, count, stage=STAGE, reason=code)
+            tell(STAGE, code, count)

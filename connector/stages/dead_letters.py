@@ -6,8 +6,10 @@ its value, and says so. The header names are documented in `schemas/DeadLetterHe
 """
 
 import logging
+from collections import Counter
 from typing import Final
 
+from connector import telemetry
 from connector.kafka.clients import OutRecord, Record
 from connector.kafka.producer import OVERHEAD_OCTETS
 from connector.kafka.records import RecordError
@@ -26,6 +28,18 @@ _NOTE_OCTETS: Final = 1024
 # A header's lengths and a record's head in a batch, counted generously.
 _HEADER_OCTETS: Final = 10
 _RECORD_OCTETS: Final = 1024
+
+
+_told: Final[Counter[tuple[str, str]]] = Counter()
+
+
+def tell(stage: str, code: str, letters: int = 1) -> None:
+    """Counts letters. The log hears of the first with a code, of the tenth, the hundredth and so on."""
+    telemetry.count(telemetry.Metric.DEAD_LETTERS, letters, stage=stage, reason=code)
+    before = _told[stage, code]
+    _told[stage, code] = after = before + letters
+    if not before or len(str(after)) > len(str(before)):
+        log.warning("%d dead letters so far with the code %s; `connector dead-letters` shows them", after, code)
 
 
 def most_octets(kafka: KafkaSettings) -> int:

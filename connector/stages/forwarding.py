@@ -17,7 +17,7 @@ from connector.kafka.clients import OutRecord, Producer, Record
 from connector.kafka.records import Codec, RecordError, UnknownSchemaId
 from connector.kafka.registry import Registry
 from connector.kafka.topics import Topics
-from connector.stages.dead_letters import dead_letter, internal_error, most_octets
+from connector.stages.dead_letters import dead_letter, internal_error, most_octets, tell
 from connector.stages.learning import learn
 from connector.stages.routing import Decision, Entrance, Forward, NotMine, Refused, Routing
 from connector.stages.sending import send_durably
@@ -111,7 +111,7 @@ class Forwarder:
         return frames, refusals
 
     def _letter(self, record: Record, refused: Refused, now_ms: int) -> OutRecord:
-        telemetry.count(telemetry.Metric.DEAD_LETTERS, stage=self._stage, reason=refused.code)
+        tell(self._stage, refused.code)
         return dead_letter(
             record,
             topic=self._topics.dead_letters,

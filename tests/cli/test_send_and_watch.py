@@ -32,9 +32,13 @@ async def test_a_message_is_sent_answered_and_watched(tmp_path: Path, kafka: Emb
         assert hlr.code == 0
         assert {answer["type"] for answer in hlr.json["answers"]} == {"SubmitResponse", "HlrResult"}
 
+        cancel = ("--action", "CANCEL", "--target-id", "later", "--to", TO, "--id", "c-1")
+        ahead = await run("send", *cancel, "--wait", "response", *config)
+        assert "submit response: accepted, id none, 0 part(s): cancel-noted" in ahead.out
+
         bad = OutRecord(topic=made.topics.outbound, value=b"hello, world", headers=(("phone", TO.encode()),))
         await made.producer.send_all([bad])
-        seen = await run("watch", *config, "--from", "beginning", "--count", "8", "--json")
+        seen = await run("watch", *config, "--from", "beginning", "--count", "10", "--json")
         await made.stop("route")
         # Nobody routes it now, so nothing comes back.
         late = await run("send", "--to", TO, "--text", "x", "--wait", "--timeout", "0.5", *config)

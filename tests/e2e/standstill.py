@@ -1,4 +1,4 @@
-"""The gateway is down for an hour while a mailing waits: `python -m tests.e2e.standstill` prints what that costs.
+"""The gateway is down for an hour while a mailing waits: `make standstill` prints what that costs.
 
 The submitter is a real process on real Kafka; only its time of day goes faster. Not part of the test run, where
 `test_standstill` asserts on the same with fewer messages.
@@ -34,9 +34,9 @@ SPEED = 1_000
 _BATCH = 20_000
 
 
-def gateway(*, full: bool = True) -> Simulator:
+def gateway() -> Simulator:
     account = AccountSettings(system_id="demo", password=SecretStr("demo"), speed=SPEED)
-    return Simulator(SimulatorSettings(accounts=(account,), record=RecordSettings(keep="full" if full else "counts")))
+    return Simulator(SimulatorSettings(accounts=(account,), record=RecordSettings(keep="full")))
 
 
 def submitter(kafka: KafkaSettings, folder: Path, port: int, **submit: Any) -> StageProcess:
@@ -86,7 +86,7 @@ def line(words: str, held: dict[str, int]) -> str:
 async def _run(messages: int, seconds: float, broker: EmbeddedKafka, folder: Path) -> None:
     kafka = settings_for(broker, "standstill.")
     topics = await make_topics(kafka)
-    async with gateway(full=False) as simulator, Producer(kafka) as producer:
+    async with gateway() as simulator, Producer(kafka) as producer:
         simulator.host_down(Host.PRIMARY)
         process = submitter(kafka, folder, simulator.port)
         try:
@@ -108,12 +108,15 @@ async def _run(messages: int, seconds: float, broker: EmbeddedKafka, folder: Pat
                 enough = int(messages * share)
                 await simulator.until(lambda n=enough: simulator.record.counts_of("demo")["accepted"] >= n, 600)  # type: ignore[misc]
                 print(line(f"{enough} sent", await process.held()), flush=True)
+            reached = [each.pdu.destination_addr for each in simulator.record.submits()]
+            place = reached.index(f"7999{messages:07}") + 1
+            print(f"the urgent message, the last one written, was number {place} to leave")
         finally:
             await process.kill()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="make standstill", description=__doc__)
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--hour-in", type=float, default=300.0, help="real seconds that count as an hour")
     options = parser.parse_args()

@@ -30,7 +30,7 @@ SEEN_AT = {
 }
 """Where to look first for what shows seldom; when seeds come to mean something else the search begins at the start."""
 
-MENDED = (94, 105, 177, 209, 247, 655, 4726, 7099, 7190, 7322, 7795)
+MENDED = (17, 94, 105, 177, 209, 247, 655, 4726, 7099, 7190, 7322, 7795)
 """Seeds at which the simulation has found a fault of the product, each another one (`known`)."""
 
 

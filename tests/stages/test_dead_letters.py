@@ -1,12 +1,16 @@
 """A dead letter says why, keeps what came, and can be written whatever came."""
 
 import json
+from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from connector.cli.letters import REPLAYED
 from connector.kafka.clients import OutRecord, Producer, Record
 from connector.kafka.settings import KafkaSettings
-from connector.stages.dead_letters import dead_letter, most_octets
+from connector.stages import dead_letters
+from connector.stages.dead_letters import dead_letter, most_octets, tell
 from connector.stages.sending import send_durably
 from tests.stages.reading import read_all
 from tests.support.kafka import make_topics
@@ -55,6 +59,17 @@ def test_headers_alone_may_be_too_much() -> None:
     made = letter(None, b"v", tuple((f"h{n}", bytes(50_000)) for n in range(30)))
     assert (made.key, made.value) == (None, b"v")
     assert octets(made) < 1000
+
+
+def test_the_log_hears_of_the_first_letter_with_a_code_and_then_ever_more_seldom(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "_told", Counter())
+    for _ in range(11):
+        tell("route", "too-large")
+    tell("route", "empty", 250)
+    assert [record.getMessage().split(" dead")[0] for record in caplog.records] == ["1", "10", "250"]
+    assert all("`connector dead-letters`" in record.getMessage() for record in caplog.records)
 
 
 def test_an_id_without_end_is_cut() -> None:

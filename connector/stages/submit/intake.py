@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from connector import telemetry
 from connector.domain.events import LaneMessage
 from connector.domain.kinds import recipient_of
 from connector.domain.messages import Action, Lane, OutboundMessage
@@ -18,7 +17,7 @@ from connector.kafka.records import Codec, RecordError, UnknownSchemaId
 from connector.kafka.registry import Registry
 from connector.kafka.topics import Topics
 from connector.smpp.pdu import encode
-from connector.stages.dead_letters import dead_letter, internal_error, most_octets
+from connector.stages.dead_letters import dead_letter, internal_error, most_octets, tell
 from connector.stages.learning import learn
 from connector.stages.settings import StageConfig
 from connector.stages.submit.journal import Journal
@@ -183,7 +182,7 @@ class Intake:
     async def bury(self, record: Record, code: str, reason: str) -> None:
         """A whole lane record to the dead letters; it is there when this returns."""
         await self._journal.plain([self._addressed(record, code, reason)])
-        telemetry.count(telemetry.Metric.DEAD_LETTERS, stage="submit", reason=code)
+        tell("submit", code)
 
     async def _letters(self, refused: Sequence[tuple[LaneMessage, RecordError]]) -> list[OutRecord]:
         """Each as it stood on the outbound topic; where it is there no longer, what its lane has of it."""
@@ -199,7 +198,7 @@ class Intake:
                 value=item.event,
                 headers=(),
             )
-            telemetry.count(telemetry.Metric.DEAD_LETTERS, stage="submit", reason=fault.code)
+            tell("submit", fault.code)
             letters.append(self._addressed(record, fault.code, fault.reason, message_id=item.message_id))
         return letters
 
