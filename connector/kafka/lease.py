@@ -4,6 +4,7 @@ aiokafka keeps the time of its last heartbeat in a local variable, so its reques
 tests/kafka/test_consumer.py notices if they stop going this way. Next stations: `consumer`, and the collector's member.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ _EXPELLED: Final = frozenset({22, 25, 82})
 
 
 class Lease:
-    """Of one member. `clock` is monotonic; all times are in seconds."""
+    """Of one member. `clock` is monotonic; all times are in seconds; `session_timeout` may be infinite."""
 
     def __init__(self, clock: Callable[[], float], session_timeout: float) -> None:
         self._clock = clock
@@ -42,7 +43,7 @@ class Lease:
         A coordinator that is still loading the group answers every heartbeat well, also to a member that it put out
         before. It cannot have put out one whose lease has lasted until now.
         """
-        if self.age(self._clock()) >= self._session_timeout:
+        if self._session_timeout < math.inf and self.age(self._clock()) >= self._session_timeout:
             self._renewed = None
             return False
         self.joined(sent)

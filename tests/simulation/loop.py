@@ -161,6 +161,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._now = max(self._now, timers[0][0])
         end = self._now + _GRAIN
         while timers and timers[0][0] < end:
+            # Not ahead of its time: what looks at the clock and waits for the rest would do so for ever.
+            self._now = max(self._now, timers[0][0])
             calls.append(heappop(timers)[2])
         for _ in range(len(calls)):
             call = calls.popleft()
