@@ -117,6 +117,8 @@ class Faults:
             case Frozen():
                 broker.down_until = max(broker.down_until, loop.time() + deed.seconds)
                 world.group.loading_until = broker.down_until + deed.loading
+                # Whom it has not put out by then it finds again, with a session that begins anew.
+                loop.outside(deed.seconds, world.group.outage, world.group.loading_until)
                 self._later(deed.seconds + deed.loading, lambda: None)
             case Slow():
                 broker.extra += deed.extra

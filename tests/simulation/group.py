@@ -53,7 +53,7 @@ class Group:
         return f"{process.name}.{self._named}"
 
     def outage(self, until: float) -> None:
-        """The broker is away: nobody's session runs out meanwhile, and everybody's begins anew afterwards."""
+        """The coordinator is away: nobody's session runs out meanwhile, and everybody's begins anew afterwards."""
         for member in self._members.values():
             member.deadline = max(member.deadline, until + self._session)
 
