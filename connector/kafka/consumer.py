@@ -16,7 +16,7 @@ from aiokafka import errors as theirs
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from connector.kafka import unpacking as unpacking
-from connector.kafka.assignor import assignors
+from connector.kafka.assignor import SlotAssignor
 from connector.kafka.door import connection, door
 from connector.kafka.lease import Lease
 from connector.kafka.partitions import Partition
@@ -76,7 +76,7 @@ class Consumer:
             **connection(settings, name),
             "group_id": group,
             "group_instance_id": instance_id,
-            "partition_assignment_strategy": (RangePartitionAssignor,) if family is None else assignors(family),
+            "partition_assignment_strategy": (RangePartitionAssignor if family is None else SlotAssignor(family),),
             "enable_auto_commit": False,
             "auto_offset_reset": "latest" if from_latest else "earliest",
             "session_timeout_ms": int(settings.session_timeout * 1000),

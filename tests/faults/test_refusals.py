@@ -17,7 +17,7 @@ from connector.kafka.records import Codec
 from tests.support.world import World, world
 
 TO = "79990000001"
-PLAIN = OutboundMessage(id="m", sender="Shop", recipient=TO, text="ready for you")
+PLAIN = OutboundMessage(id="m", sender="Shop", recipient=TO, text="parcel for you")
 HEADERS = (("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tenant", b"\xff\x00"))
 HOUR = 3_600_000
 
@@ -44,14 +44,14 @@ def refused_messages(now_ms: int) -> list[tuple[str, OutboundMessage]]:
         ("code-not-4-to-8-digits", replace(telegram, text="123")),
         ("code-not-4-to-8-digits", replace(telegram, text="123456789")),
         ("voice-unknown", replace(PLAIN, kind=Kind.VOICE, voice="x9")),
-        ("text-starts-with-mark", replace(PLAIN, text="__CALL__: ready for you")),
-        ("text-holds-comment-mark", replace(PLAIN, text="ready\n~~~\nfor you")),
-        ("text-too-long", replace(PLAIN, text="ready for you " * 3_000)),
+        ("text-starts-with-mark", replace(PLAIN, text="__CALL__: parcel for you")),
+        ("text-holds-comment-mark", replace(PLAIN, text="parcel\n~~~\nfor you")),
+        ("text-too-long", replace(PLAIN, text="parcel for you " * 3_000)),
         ("text-too-long", replace(PLAIN, text="x" * 1_000_000)),
         ("binary-odd-hex", replace(PLAIN, kind=Kind.BINARY, text="abc")),
         ("expired", replace(PLAIN, expires_at=now_ms - HOUR)),
         ("scheduled-past-validity", replace(PLAIN, scheduled_at=now_ms + 2 * HOUR, expires_at=now_ms + HOUR)),
-        ("text-nul", replace(PLAIN, text="ready\0for you")),
+        ("text-nul", replace(PLAIN, text="parcel\0for you")),
         ("text-not-gsm", replace(PLAIN, text="готово", coding=Coding.GSM)),
     ]
 
@@ -110,7 +110,7 @@ async def test_what_cannot_be_sent_becomes_a_dead_letter_and_the_stream_goes_on(
     for stage in ("route", "express"):
         log = made.log(stage)
         assert TO not in log
-        assert "ready" not in log
+        assert "parcel" not in log
 
 
 def check_letter(letter: Record, case: Case, outbound: str) -> None:
@@ -125,7 +125,7 @@ def check_letter(letter: Record, case: Case, outbound: str) -> None:
     assert told["dl_stage"] == ("express" if case.priority is Priority.URGENT else "route")
     reason = told["dl_reason"]
     assert len(reason.split()) >= 4, "a sentence for a person"
-    assert not [word for word in (TO, "7999abc", "ready", "12a4", "TwelveLetter", "готово") if word in reason]
+    assert not [word for word in (TO, "7999abc", "parcel", "12a4", "TwelveLetter", "готово") if word in reason]
 
 
 async def lane_messages(made: World, lane: Lane, good: list[OutboundMessage]) -> list[str]:

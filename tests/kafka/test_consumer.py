@@ -1,6 +1,7 @@
 """Members of a group: what they are told, how old their lease is, and what a static one keeps."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -75,24 +76,22 @@ async def test_a_lanes_partitions_of_one_slot_stay_together(kafka_settings: Kafk
         assert len(slots) == 2
 
 
-async def test_members_of_an_older_version_and_of_this_one_share_in_ranges_until_the_last_of_them_leaves(
-    kafka_settings: KafkaSettings,
-) -> None:
-    names = await make_topics(kafka_settings, slots=4)
-    old, new, newer = Told(), Told(), Told()
-    group = f"{names.prefix}g"
-    joining = partial(Consumer, kafka_settings, group=group, topics=names.lanes)
-    async with joining(listener=new, family=family) as two:
-        async with joining(listener=old) as one, asyncio.timeout(20):
-            while not all(len(member.now) == 6 for member in (old, new)):
-                await poll(one, two)
-            held = {where.partition for where in new.now}
-            assert held in ({0, 1}, {2, 3})
-        async with joining(listener=newer, family=family) as three, asyncio.timeout(30):
-            while not all(len(member.now) == 6 for member in (new, newer)):
-                await poll(two, three)
-            assert three._inner._coordinator._lookup_assignor("slots") is not None
-            assert not new.now & newer.now
+@pytest.mark.parametrize("shared", [None, family])
+async def test_whoever_joins_costs_the_group_one_round(kafka_settings: KafkaSettings, shared: Family | None) -> None:
+    """aiokafka asks to join once for each assignor of a member, and each of these requests ends the round before it:
+    with two assignors the members kept each other from ever being done, for minutes."""
+    names = await make_topics(kafka_settings, slots=6)
+    told = [Told() for _ in range(4)]
+    joining = partial(Consumer, kafka_settings, group=f"{names.prefix}g", topics=[names.ledger], family=shared)
+    async with contextlib.AsyncExitStack() as stack, asyncio.timeout(60):
+        members: list[Consumer] = []
+        for count, listener in enumerate(told, start=1):
+            members.append(await stack.enter_async_context(joining(listener=listener)))
+            while sum(len(member.now) for member in told) < 6 or not all(member.now for member in told[:count]):
+                await poll(*members)
+            assert {member._inner._coordinator.generation for member in members} == {count}
+        for number, member in enumerate(told):
+            assert len(member.log) == 1 + 2 * (len(told) - 1 - number)
 
 
 async def test_who_joins_takes_only_its_share(kafka_settings: KafkaSettings) -> None:

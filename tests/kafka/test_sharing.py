@@ -6,7 +6,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.kafka.assignor import assignors
+from connector.kafka.assignor import SlotAssignor
 from connector.kafka.sharing import Claim, share
 
 MEMBERS = st.lists(st.integers(0, 99).map("m{:02}".format), min_size=1, max_size=8, unique=True)
@@ -31,7 +31,7 @@ class Group:
         self.owners = [account for account, count in enumerate(binds) for _ in range(count)]
         self.cluster = Cluster(len(self.owners))
         self.asleep = asleep
-        self.offers: dict[str, tuple[object, ...]] = {}
+        self.offers: dict[str, SlotAssignor] = {}
         self.held: dict[str, frozenset[int]] = {}
 
     def family(self, slot: int) -> int | None:
@@ -40,16 +40,16 @@ class Group:
     def rebalance(self, *members: str) -> int:
         """Who is there now; how many slots moved from one living member to another."""
         for name in members:
-            self.offers.setdefault(name, assignors(self.family))
-        offers = {name: self.offers[name][0] for name in members}
-        told = {name: offer.metadata(self.cluster.slots) for name, offer in offers.items()}  # type: ignore[attr-defined]
+            self.offers.setdefault(name, SlotAssignor(self.family))
+        offers = {name: self.offers[name] for name in members}
+        told = {name: offer.metadata(self.cluster.slots) for name, offer in offers.items()}
         told = {name: type(found).decode(found.encode()) for name, found in told.items()}
         leader = offers[members[0]]
-        assignment = leader.assign(self.cluster, told)  # type: ignore[attr-defined]
+        assignment = leader.assign(self.cluster, told)
         before, self.held = self.held, {}
         for name in members:
             given = type(assignment[name]).decode(assignment[name].encode())
-            offers[name].on_assignment(given)  # type: ignore[attr-defined]
+            offers[name].on_assignment(given)
             topics = dict(given.assignment)
             numbers = {frozenset(topics[topic]) for topic in topics}
             assert len(numbers) == 1, "the lanes of a slot stay together"
@@ -154,16 +154,8 @@ def test_a_claim_that_cannot_be_read_is_none() -> None:
 def test_lanes_of_different_length_are_shared_as_far_as_they_go() -> None:
     """The topics are being enlarged, one after the other."""
     cluster = Cluster(2, urgent=3)
-    offers = {name: assignors(lambda slot: "x") for name in "ab"}
-    told = {name: offer[0].metadata(cluster.slots) for name, offer in offers.items()}
-    found = offers["a"][0].assign(cluster, told)
+    offers = {name: SlotAssignor(lambda slot: "x") for name in "ab"}
+    told = {name: offer.metadata(cluster.slots) for name, offer in offers.items()}
+    found = offers["a"].assign(cluster, told)
     for topic, numbers in (("urgent", [0, 1, 2]), ("bulk", [0, 1])):
         assert sorted(number for each in found.values() for number in dict(each.assignment)[topic]) == numbers
-
-
-def test_what_was_got_in_ranges_is_claimed_afterwards() -> None:
-    """Members of an older version were there; now all of them know better."""
-    ours, ranges = assignors(lambda slot: "x")
-    told = {name: ranges.metadata(["bulk", "normal", "urgent"]) for name in "ab"}
-    ranges.on_assignment(ranges.assign(Cluster(4), told)["b"])
-    assert Claim.read(ours.metadata(["bulk"]).user_data).slots == {2, 3}
