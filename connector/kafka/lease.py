@@ -4,7 +4,6 @@ aiokafka keeps the time of its last heartbeat in a local variable, so its reques
 tests/kafka/test_consumer.py notices if they stop going this way. Next stations: `consumer`, and the collector's member.
 """
 
-import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ _EXPELLED: Final = frozenset({22, 25, 82})
 
 
 class Lease:
-    """Of one member. `clock` is monotonic; all times are in seconds; `session_timeout` may be infinite."""
+    """Of one member. `clock` is monotonic; all times are in seconds."""
 
     def __init__(self, clock: Callable[[], float], session_timeout: float) -> None:
         self._clock = clock
@@ -35,15 +34,17 @@ class Lease:
 
     def joined(self, sent: float) -> None:
         """The group has given the member its share, on a request of that time."""
-        self._renewed = sent if self._renewed is None else max(self._renewed, sent)
+        if not self._over:
+            self._renewed = sent if self._renewed is None else max(self._renewed, sent)
 
     def beaten(self, sent: float) -> bool:
-        """A heartbeat of that time was answered well just now; False where that proves nothing, and only joining does.
+        """A heartbeat of that time was answered well just now; False where that proves nothing, and only an answer that
+        a loading coordinator does not give can (`watch`).
 
         A coordinator that is still loading the group answers every heartbeat well, also to a member that it put out
         before. It cannot have put out one whose lease has lasted until now.
         """
-        if self._session_timeout < math.inf and self.age(self._clock()) >= self._session_timeout:
+        if self.age(self._clock()) >= self._session_timeout:
             self._renewed = None
             return False
         self.joined(sent)
@@ -64,15 +65,30 @@ class Lease:
         async def watched(request: Any) -> Any:
             sent = self._clock()
             response = await send(request)
-            if isinstance(request, (HeartbeatRequest, SyncGroupRequest)):
-                code, beat = response.error_code, isinstance(request, HeartbeatRequest)
+            beat = isinstance(request, HeartbeatRequest)
+            if beat or isinstance(request, SyncGroupRequest):
+                code = response.error_code
                 if code in _EXPELLED:
                     self.lost()
-                elif code == _NO_ERROR and not beat:
+                elif beat and code in (_NO_ERROR, _REBALANCE_IN_PROGRESS):
+                    # During a rebalance a heartbeat still keeps the member in the group.
+                    if not self.beaten(sent) and code == _NO_ERROR:
+                        await prove(sent)
+                elif code == _NO_ERROR:
                     self.joined(sent)
-                # During a rebalance a heartbeat still keeps the member in the group.
-                elif beat and code in (_NO_ERROR, _REBALANCE_IN_PROGRESS) and not (self.beaten(sent) or self._over):
-                    coordinator.request_rejoin()
             return response
+
+        async def prove(sent: float) -> None:
+            # To who is a member of this generation, and to nobody else, a coordinator tells its share once more.
+            share = SyncGroupRequest(
+                coordinator.group_id,
+                coordinator.generation,
+                coordinator.member_id,
+                coordinator._group_instance_id,
+                [],
+            )
+            if (await send(share)).error_code == _NO_ERROR:
+                # Of the heartbeat's time: it may be that this answer starts no session timer.
+                self.joined(sent)
 
         coordinator._send_req = watched

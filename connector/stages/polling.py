@@ -15,7 +15,6 @@ Next station: `worker`, whose app uses this consumer.
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -64,8 +63,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust's 
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
-        # Joining again within a generation is more than Faust understands: a heartbeat renews what has run out.
-        self.lease = Lease(time.monotonic, math.inf)
+        self.lease = Lease(time.monotonic, self.consumer.app.conf.broker_session_timeout)
 
     async def on_start(self) -> None:
         """As Faust's; it joins the group later."""

@@ -5,8 +5,12 @@ import contextlib
 import time
 from collections.abc import Sequence
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
 from connector.kafka.clients import Consumer, OutRecord, Partition, PartitionLost, Producer
 from connector.kafka.settings import KafkaSettings
@@ -153,26 +157,92 @@ async def test_an_expelled_member_has_no_lease_and_cannot_commit(
         await heir.stop()
 
 
-async def test_a_lease_that_ran_out_is_renewed_by_joining_again_and_not_by_a_heartbeat(
-    kafka_settings: KafkaSettings,
+LOADING = 14
+
+
+@pytest.mark.parametrize("shared", [None, "static"])
+async def test_a_lease_that_ran_out_is_renewed_by_the_group_s_word_and_not_by_a_heartbeat(
+    kafka_settings: KafkaSettings, shared: str | None
 ) -> None:
-    """A coordinator that is loading its group answers every heartbeat well, also to whom it has put out."""
+    """A coordinator that is loading its group answers every heartbeat well, also to whom it has put out; it is the only
+    answer that it gives. The member keeps what it has: nobody joins again."""
     names = await make_topics(kafka_settings)
-    told, ahead = Told(), 0.0
+    told, ahead, loading, heard = Told(), 0.0, False, list[type]()
 
     def clock() -> float:
         return time.monotonic() + ahead
 
-    consumer = Consumer(kafka_settings, group=f"{names.prefix}g", topics=[names.ledger], listener=told, clock=clock)
-    async with consumer, asyncio.timeout(30):
+    consumer = Consumer(
+        kafka_settings,
+        group=f"{names.prefix}g",
+        topics=[names.ledger],
+        listener=told,
+        instance_id=shared,
+        clock=clock,
+    )
+    async with consumer, asyncio.timeout(60):
+        coordinator = consumer._inner._coordinator
+        wire = coordinator._client.send
+
+        async def send(node: int, request: Any, **options: Any) -> Any:
+            response = await wire(node, request, **options)
+            heard.append(type(request))
+            if loading and isinstance(request, SyncGroupRequest):
+                return SimpleNamespace(error_code=LOADING, member_assignment=b"")
+            return response
+
+        coordinator._client.send = send
         assert consumer.lease_age(clock()) < kafka_settings.session_timeout
-        ahead = kafka_settings.session_timeout
-        while len(told.log) < 3:
-            if told.log[-1][0] == "assigned":
-                assert consumer.lease_age(clock()) >= kafka_settings.session_timeout
+        ahead, loading = kafka_settings.session_timeout, True
+        heard.clear()
+        while heard.count(SyncGroupRequest) < 2:
+            assert consumer.lease_age(clock()) >= kafka_settings.session_timeout
             await poll(consumer)
-        assert [word for word, _ in told.log] == ["assigned", "revoked", "assigned"]
-        assert consumer.lease_age(clock()) < kafka_settings.session_timeout
+        assert HeartbeatRequest in heard
+        loading = False
+        while consumer.lease_age(clock()) >= kafka_settings.session_timeout:
+            await poll(consumer)
+        assert [word for word, _ in told.log] == ["assigned"]
+        heard.clear()
+        while heard.count(HeartbeatRequest) < 2:
+            await poll(consumer)
+        assert SyncGroupRequest not in heard, "a young lease needs no more than heartbeats"
+
+
+async def test_who_was_put_out_is_not_given_its_lease_back(kafka_settings: KafkaSettings) -> None:
+    """Its lease has run out, an heir has its partitions, and a heartbeat of its is answered well all the same."""
+    names = await make_topics(kafka_settings)
+    group, ahead, believed = f"{names.prefix}g", 0.0, False
+
+    def clock() -> float:
+        return time.monotonic() + ahead
+
+    async with Consumer(kafka_settings, group=group, topics=[names.ledger], clock=clock) as zombie:
+        coordinator = zombie._inner._coordinator
+        wire, codes = coordinator._client.send, list[int]()
+
+        async def send(node: int, request: Any, **options: Any) -> Any:
+            if isinstance(request, HeartbeatRequest):
+                # As a coordinator does that is loading; until then none reaches it.
+                if not believed:
+                    raise KafkaConnectionError
+                return SimpleNamespace(error_code=0)
+            response = await wire(node, request, **options)
+            if isinstance(request, SyncGroupRequest):
+                codes.append(response.error_code)
+            return response
+
+        coordinator._client.send = send
+        heir = Consumer(kafka_settings, group=group, topics=[names.ledger])
+        await asyncio.wait_for(heir.start(), 30)
+        ahead, believed = kafka_settings.session_timeout, True
+        async with asyncio.timeout(30):
+            while not codes:
+                await poll(zombie)
+        assert codes[0] != 0
+        assert zombie.lease_age(clock()) >= kafka_settings.session_timeout
+        believed = False
+        await heir.stop()
 
 
 async def test_paused_partitions_return_nothing_and_lag_is_known(

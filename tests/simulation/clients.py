@@ -285,7 +285,11 @@ class LogConsumer:
                 self._name = ""
                 self._again.set()
                 return
-            if not self._lease.beaten(sent) or again:
+            if not self._lease.beaten(sent) and not again:
+                with contextlib.suppress(KafkaUnavailable, PartitionLost):
+                    if await self._ask(lambda: self._group.sync(self._name, self._generation)) is not None:
+                        self._lease.joined(sent)
+            if again:
                 self._again.set()
 
     async def _told(self, telling: Any) -> None:
