@@ -1,7 +1,9 @@
 """A bind that is refused: the reason in words, in status and through the handler, and the wait that fits it."""
 
 import asyncio
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,6 +107,33 @@ async def test_a_name_that_does_not_resolve() -> None:
         await until(lambda: stage.refusals)
         assert stage.refusals[0].ending is Ending.UNREACHABLE
         assert "nowhere" not in stage.refusals[0].words
+
+
+async def test_a_name_that_stops_resolving_and_resolves_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the name service is away nothing but the words is different from a host that is away."""
+    stage, known = Stage(), True
+    loop = asyncio.get_running_loop()
+    ask = loop.getaddrinfo
+
+    async def getaddrinfo(host: str, *rest: Any, **options: Any) -> list[Any]:
+        if host == "smsc.example":
+            if not known:
+                raise socket.gaierror(socket.EAI_AGAIN, "temporary failure in name resolution")
+            host = "127.0.0.1"
+        return await ask(host, *rest, **options)
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    async with smsc() as gateway, bound(settings(gateway, host="smsc.example"), stage) as bind:
+        known = False
+        gateway.peers[0].reset()
+        await until(lambda: len(stage.refusals) >= 3)
+        assert {each.ending for each in stage.refusals} == {Ending.UNREACHABLE}
+        assert "does not resolve" in stage.refusals[0].words
+        assert "smsc.example" not in stage.refusals[0].words
+        assert not bind.ready
+        known = True
+        await until(lambda: bind.ready)
+        assert len(gateway.binds) == 2
 
 
 async def test_a_password_file_that_is_gone_is_said_and_its_return_taken_up(tmp_path: Path) -> None:

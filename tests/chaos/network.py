@@ -92,9 +92,10 @@ class Network:
                 stderr=log,
                 start_new_session=True,
             )
-        # A connection for each request: it closes those that were idle, perhaps as the next request is on its way.
+        # A connection for each request: it closes those that were idle, perhaps as the next request is on its way. It
+        # takes a toxic away only when every connection under it has moved, which took more than ten seconds once.
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=10), connector=aiohttp.TCPConnector(force_close=True)
+            timeout=aiohttp.ClientTimeout(total=40), connector=aiohttp.TCPConnector(force_close=True)
         )
         try:
             async with asyncio.timeout(_START_SECONDS):

@@ -1,5 +1,5 @@
-"""The disk under the collector's tables is full: the process says so and ends, and when there is room again nothing is
-missing and nothing was thrown away."""
+"""The disk under the collector's tables is full, or cannot be written to: the process says so and ends, and when it can
+nothing is missing and nothing was thrown away."""
 
 import asyncio
 import os
@@ -31,13 +31,25 @@ async def mount(*arguments: str) -> None:
         pytest.skip(reason)
 
 
-async def test_a_full_disk_loses_nothing(
-    producer: Producer, kafka_settings: KafkaSettings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("spoiled", "healed"),
+    [
+        pytest.param("size=2m", "size=256m", id="full"),
+        pytest.param("size=256m,ro", "size=256m,rw", id="read-only"),
+    ],
+)
+async def test_a_disk_that_takes_nothing_loses_nothing(
+    spoiled: str,
+    healed: str,
+    producer: Producer,
+    kafka_settings: KafkaSettings,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     topics = await prepare(kafka_settings)
     folder = tmp_path / "disk"
     folder.mkdir()
-    await mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder))
+    await mount("-t", "tmpfs", "-o", spoiled, "tmpfs", str(folder))
     collect = {"data_dir": str(folder), "batch_records": 10, "commit_seconds": 0.2, "instance_id": "one"}
     process = StageProcess("collect", kafka_settings, tmp_path, collect=collect)
     items: list[Delivery] = []
@@ -51,7 +63,7 @@ async def test_a_full_disk_loses_nothing(
             await process.start()
             assert await process.died(60) > 0
             assert "collect.data_dir" in capfd.readouterr().err
-        await mount("-o", "remount,size=256m", str(folder))
+        await mount("-o", f"remount,{healed}", str(folder))
         await process.start()
         reports = await read_all(
             kafka_settings, [topics.delivery_reports], lambda found: len(_messages(found)) >= MESSAGES, 60
