@@ -289,7 +289,7 @@ async def _replay(config: StageConfig, wanted: Wanted, *, yes: bool, as_json: bo
         if len(unable) > _SHOWN:
             err.print(f"... and {len(unable) - _SHOWN} more that cannot be replayed", markup=False)
         if able and not yes:
-            typer.confirm(f"replay {able} dead letters to the topics they came from?", abort=True, err=True)
+            _confirmed(f"replay {able} dead letters to the topics they came from?")
         replayed = 0
         if able:
             async with Producer(config.kafka, name="dead-letters") as producer:
@@ -339,6 +339,16 @@ def _progress(count: int) -> Iterator[Callable[[int], None]]:
 
     with bar:
         yield tell
+
+
+def _confirmed(question: str) -> None:
+    """Returns on a yes; a no, Ctrl-C or no answer at all ends the command."""
+    try:
+        typer.confirm(question, abort=True, err=True)
+    except typer.Abort:
+        # The cursor stands behind the question still.
+        typer.echo(err=True)
+        raise
 
 
 def _object(letter: Letter) -> dict[str, object]:

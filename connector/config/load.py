@@ -78,9 +78,8 @@ def _read(path: Path) -> Tree:
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise ConfigError(
-            f"{path}: holds a {type(tree).__name__}, but must hold sections such as `kafka:` and `accounts:`"
-        )
+        found = "a list" if isinstance(tree, list) else "a single value"
+        raise ConfigError(f"{path}: holds {found}, but must hold sections such as `kafka:` and `accounts:`")
     return tree
 
 
@@ -184,6 +183,8 @@ def _explain(error: Mapping[str, Any]) -> str:
     if not location:
         return message
     found = error.get("input")
+    if error["type"] == "string_type" and isinstance(found, bool | int | float | date):
+        message = "must be a text; put it between quotes"
     if error["type"] in _OF_SECTIONS or not _may_show(str(error["loc"][-1]), location, found):
         return f"{location}: {message}"
     return f"{location}: found {_short(found)}; {message}"

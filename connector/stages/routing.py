@@ -99,7 +99,7 @@ class Routing:
         elif priority is Priority.URGENT:
             return NOT_MINE
         if record.value is None:
-            return self._others_or(None, Refused(code="empty-record", reason="the record has no value"))
+            return self._others_or(None, Refused(code="empty", reason="the record has no value"))
         if len(record.value) > self._most:
             # It came compressed. A lane would not take it, nor a producer of ours.
             octets = len(record.value)

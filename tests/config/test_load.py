@@ -52,6 +52,8 @@ def test_every_default_in_the_example_can_be_uncommented(tmp_path: Path) -> None
     [
         ({"system_id": "логин"}, ("accounts.0.system_id", "ASCII")),
         ({"password": "пароль"}, ("accounts.0.password", "ASCII")),
+        ({"password": 12345678}, ("accounts.0.password: must be a text; put it between quotes",)),
+        ({"name": 7}, ("accounts.0.name: found 7; must be a text; put it between quotes",)),
         ({"binds": 0}, ("accounts.0.binds", "0", "greater than or equal to 1")),
         ({"binds": 10}, ("accounts.0.binds", "10", "less than or equal to 9")),
         ({"window": 0}, ("accounts.0.window", "0", "greater than or equal to 1")),
@@ -72,6 +74,7 @@ def test_a_wrong_account_is_named_with_what_is_allowed(
 @pytest.mark.parametrize(
     ("text", "found"),
     [
+        ("- kafka", "connector.yaml: holds a list, but must hold sections"),
         ("kafka: {topic_prefix: sms/}", "kafka.topic_prefix: found 'sms/'; allowed are"),
         ("kafka: {bootstrap_servers: broker}", "kafka.bootstrap_servers: found 'broker'; allowed is host:port"),
         ("accounts: [{name: a, tls: {ca_file: /nowhere/ca.pem}}]", "tls.ca_file: found '/nowhere/ca.pem'; cannot read"),

@@ -61,7 +61,7 @@ def poisoned(codec: Codec) -> list[tuple[str, bytes | None]]:
     good = codec.encode(replace(PLAIN, priority=Priority.NORMAL))
     surrogate = codec.encode(replace(PLAIN, priority=Priority.NORMAL, text="XXX")).replace(b"XXX", b"\xed\xa0\x80")
     return [
-        ("empty-record", None),
+        ("empty", None),
         ("empty", b""),
         ("not-framed", b"hello, world"),
         ("not-framed", b"\xff" * 5_000),
