@@ -204,7 +204,7 @@ class Collector:
                     turn += 1
                     if turn % _TURN == 0:
                         await asyncio.sleep(0)
-            await self._finish(batch, poll.generation)
+            await self._finish(batch, poll.assignment)
 
     async def release(self) -> None:
         """Partitions are about to move: whatever the timer is doing is finished first, and it forgets what it knew."""
@@ -243,13 +243,13 @@ class Collector:
                     del self._due_at[partition, key]
                     if partition in owned:
                         batch.due(partition, key)
-            await self._finish(batch, self._app.consumer_generation_id)
+            await self._finish(batch, self._app.assignments)
             telemetry.gauge(telemetry.Metric.RECEIPTS_PARKED, len(self._due_at), stage=STAGE)
 
-    async def _finish(self, batch: Batch, generation: int) -> None:
+    async def _finish(self, batch: Batch, assignment: int) -> None:
         """Make durable what the batch came to. The order is the promise."""
         writes = batch.settle()
-        await self._app.require_lease(generation)
+        await self._app.require_lease(assignment)
         await send_durably(self._producer, batch.events, stage=STAGE)
         durable = [write for write in writes if write.durable]
         changelog = [
@@ -262,9 +262,9 @@ class Collector:
             for place, row, _ in durable
         ]
         # In the changelog a second writer would overwrite what the first one knows.
-        await self._app.require_lease(generation)
+        await self._app.require_lease(assignment)
         offsets = await send_located(self._producer, changelog, stage=STAGE)
-        if generation == self._app.consumer_generation_id:
+        if assignment == self._app.assignments:
             # Otherwise the tables belong to somebody else, or are being read back from the changelog.
             self._persist(writes, offsets)
         else:

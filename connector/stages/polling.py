@@ -119,13 +119,13 @@ class PollingConsumer(Consumer):  # type: ignore[misc]  # Faust's classes come w
         """One message for all records of the source topic; changelog records singly, as recovery wants them."""
         if not self.flow_active:
             # Here and not in the fetch, or the records that come first after a rebalance would seem to be of the
-            # generation before it.
+            # assignment before it.
             await self.wait(self.can_resume_flow)
-        generation = self.app.consumer_generation_id
+        assignment = self.app.assignments
         fetched, active = await self._wait_next_records(timeout)
         if fetched is None or self.should_stop:
             return
-        if not self.flow_active or generation != self.app.consumer_generation_id:
+        if not self.flow_active or assignment != self.app.assignments:
             # A rebalance came in between. The client has handed these records out and stands behind them: whoever does
             # not take them must go back, or they are skipped and what follows them is committed.
             await self._seek_back(fetched)
@@ -140,7 +140,7 @@ class PollingConsumer(Consumer):  # type: ignore[misc]  # Faust's classes come w
             else:
                 slices.append(self.positions.fetched(Partition(tp.topic, tp.partition), _ours(theirs)))
         if slices:
-            yield _message(Poll(generation, tuple(slices)))
+            yield _message(Poll(assignment, tuple(slices)), self.app.consumer_generation_id)
 
     async def _seek_back(self, fetched: Mapping[TP, Sequence[ConsumerMessage]]) -> None:
         try:
@@ -160,6 +160,15 @@ class PollingConsumer(Consumer):  # type: ignore[misc]  # Faust's classes come w
             if position is not None and position > theirs[0].offset:
                 await self.seek(tp, theirs[0].offset)
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """As Faust's, and to the beginning where nothing is committed: aiokafka leaves such a partition where it is, so
+        that what was fetched of it and not taken would be passed over."""
+        committed: Mapping[TP, int] = await super().seek_to_committed()
+        bare = [tp for tp, offset in committed.items() if not offset and not self._is_changelog_tp(tp)]
+        if bare:
+            await self._thread.seek_to_beginning(*bare)
+        return committed
+
     async def perform_seek(self) -> None:
         """As Faust's: to the committed positions."""
         await super().perform_seek()
@@ -175,6 +184,7 @@ class PollingConsumer(Consumer):  # type: ignore[misc]  # Faust's classes come w
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Starts from nothing: what this member knew of its partitions may be outdated."""
+        self.app.assignments += 1
         self.positions.assigned()
         self.app.careful.assigned()
         self.app.moving = False
@@ -292,7 +302,7 @@ def _ours(records: Sequence[ConsumerMessage]) -> list[Record]:
     ]
 
 
-def _message(poll: Poll) -> tuple[TP, ConsumerMessage]:
+def _message(poll: Poll, generation: int) -> tuple[TP, ConsumerMessage]:
     """Faust's envelope for a fetch; it is named after the fetch's first partition."""
     first = poll.slices[0]
     tp = TP(*first.partition)
@@ -310,5 +320,5 @@ def _message(poll: Poll) -> tuple[TP, ConsumerMessage]:
         0,
         0,
         tp,
-        generation_id=poll.generation,
+        generation_id=generation,
     )

@@ -26,9 +26,10 @@ class Slice(NamedTuple):
 
 
 class Poll(NamedTuple):
-    """What one fetch brought, from any number of partitions. `generation` is that of the group's assignment."""
+    """What one fetch brought, from any number of partitions; `assignment` is the member's number for the assignment
+    that it was fetched in."""
 
-    generation: int
+    assignment: int
     slices: tuple[Slice, ...]
 
     def records(self) -> Iterable[Record]:

@@ -79,6 +79,10 @@ class StageApp(faust.App):  # type: ignore[misc]  # Faust's classes come without
         self._session_timeout = settings.kafka.session_timeout
         self.moving = False
         """True from when partitions are given up until they are assigned anew."""
+        self.assignments = 0
+        """How often partitions were assigned to this member. Kafka's generation does not tell assignments apart: who
+        joins again within one, as after a change of the topics, is given all it had once more, from what was committed.
+        """
         self._steady = SteadyFlow()
         self.careful: Careful
         kafka = settings.kafka
@@ -133,17 +137,17 @@ class StageApp(faust.App):  # type: ignore[misc]  # Faust's classes come without
             return frozenset()
         return frozenset(tp.partition for tp in self.consumer.assignment() if tp.topic == topic)
 
-    async def require_lease(self, generation: int) -> None:
-        """Returns when the group certainly has this member's partitions down as its own, as in this generation.
+    async def require_lease(self, assignment: int) -> None:
+        """Returns when the group certainly has this member's partitions down as its own, as in this assignment.
 
         A process that stood still does not know that it was put out until it hears so. Raises `NotOurs`.
         """
         while self.consumer.lease_age >= self._session_timeout:
-            if self.moving or self._ending or generation != self.consumer_generation_id:
+            if self.moving or self._ending or assignment != self.assignments:
                 break
             await asyncio.sleep(_LOOK_EVERY)
         else:
-            if generation == self.consumer_generation_id:
+            if assignment == self.assignments:
                 return
         raise NotOurs
 
@@ -182,6 +186,9 @@ class StageApp(faust.App):  # type: ignore[misc]  # Faust's classes come without
         async def take(stream: faust.Stream) -> None:
             async for poll in stream:
                 positions = self.consumer.positions
+                if self.moving or poll.assignment != self.assignments:
+                    # Partitions move, or have moved while it waited here: whoever has them then fetches it anew.
+                    continue
                 try:
                     if not positions.continues(poll):
                         raise StageStopped(f"records of {topic} went astray between fetching and handling")
@@ -197,7 +204,7 @@ class StageApp(faust.App):  # type: ignore[misc]  # Faust's classes come without
                     self.fail(error)
                     self.consumer.ack(stream.current_event.message)
                     await asyncio.Event().wait()
-                if poll.generation == self.consumer_generation_id:
+                if poll.assignment == self.assignments:
                     positions.delivered(poll)
 
         self.agent(channel, name=f"{self.conf.id}-agent")(take)
@@ -205,7 +212,7 @@ class StageApp(faust.App):  # type: ignore[misc]  # Faust's classes come without
     async def _work(self, poll: Poll) -> bool:
         """Partition by partition; False where the rest of it is to be read again."""
         for piece in poll.slices:
-            if poll.generation != self.consumer_generation_id:
+            if poll.assignment != self.assignments:
                 return False
             if not await self.careful.work(piece.partition, piece.records):
                 return False
@@ -242,7 +249,7 @@ class _Member:
 def _by_partition(app: StageApp, handler: Handler) -> Callable[[Partition, Sequence[Record]], Awaitable[None]]:
     async def handle(partition: Partition, records: Sequence[Record]) -> None:
         piece = Slice(partition, None, records[-1].offset + 1, records)
-        await handler(Poll(app.consumer_generation_id, (piece,)))
+        await handler(Poll(app.assignments, (piece,)))
 
     return handle
 

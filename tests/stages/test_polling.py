@@ -22,7 +22,7 @@ class Fetching(PollingConsumer):
 
     def __init__(self, *, flowing: bool = True, meanwhile: Callable[["Fetching"], None] = lambda _: None) -> None:
         # Not Faust's own: it wants an app and a thread.
-        self.app = SimpleNamespace(consumer_generation_id=1)
+        self.app = SimpleNamespace(assignments=1, consumer_generation_id=1)
         self.positions = Positions()
         self.flow_active = flowing
         self.can_resume_flow = None
@@ -48,7 +48,7 @@ class Fetching(PollingConsumer):
 
     async def wait(self, event: object) -> None:
         """The flow resumes after a rebalance."""
-        self.app.consumer_generation_id += 1
+        self.app.assignments += 1
         self.flow_active = True
 
     async def _wait_next_records(self, timeout: float) -> tuple[dict[TP, list[SimpleNamespace]], None]:
@@ -64,7 +64,7 @@ async def polls(consumer: Fetching) -> list[Poll]:
 
 
 def rebalanced(consumer: Fetching) -> None:
-    consumer.app.consumer_generation_id += 1
+    consumer.app.assignments += 1
 
 
 def stopped(consumer: Fetching) -> None:
@@ -73,14 +73,14 @@ def stopped(consumer: Fetching) -> None:
 
 async def test_a_fetch_is_handed_on_under_its_generation() -> None:
     (poll,) = await polls(Fetching())
-    assert poll.generation == 1
+    assert poll.assignment == 1
 
 
 async def test_the_first_fetch_after_a_rebalance_belongs_to_the_new_generation() -> None:
     """It was taken for one of the old generation and dropped, and what followed it was committed."""
     consumer = Fetching(flowing=False)
     (poll,) = await polls(consumer)
-    assert (poll.generation, consumer.seeks) == (2, 0)
+    assert (poll.assignment, consumer.seeks) == (2, 0)
 
 
 async def test_a_fetch_that_spans_a_rebalance_is_gone_back_for() -> None:
