@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -85,7 +86,7 @@ def _read(path: Path) -> Tree:
 
 def _repeated(error: document.RepeatedKey) -> str:
     return (
-        f"the key `{_named_part(error.key)}` stands twice in one section, first in line {error.first}; it may stand "
+        f"the key `{_key(error.key)}` stands twice in one section, first in line {error.first}; it may stand "
         "once: put both together, or leave one out"
     )
 
@@ -174,7 +175,7 @@ def _is_secret(name: str) -> bool:
 
 def _explain(error: Mapping[str, Any]) -> str:
     """One line for one wrong field. Values are shown unless the field could hold a secret."""
-    location = ".".join(_named_part(part) for part in error["loc"])
+    location = ".".join(_key(part) for part in error["loc"])
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         return f"{location}: unknown key; `connector config --example` lists all of them"
@@ -206,6 +207,20 @@ def _is_path(found: str) -> bool:
     """Whether this is the path of a file, and no password: it begins with a folder that there is."""
     parts = _PATH.fullmatch(found)
     return parts is not None and Path(parts[1]).is_dir()
+
+
+def _key(part: int | str) -> str:
+    """A key as it may be shown: one that is no field may have lost what stood between a field and its secret."""
+    text = _named_part(part)
+    found = [text.lower().find(word) + len(word) for word in _SECRET_WORDS if word in text.lower()]
+    return text if not found or text in _fields() else f"{text[: min(found)]}<...>"
+
+
+@cache
+def _fields() -> frozenset[str]:
+    """The names of all fields."""
+    schema = StageConfig.model_json_schema()
+    return frozenset(name for each in (schema, *schema["$defs"].values()) for name in each.get("properties", ()))
 
 
 def _named_part(part: int | str) -> str:

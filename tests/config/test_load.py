@@ -74,6 +74,8 @@ def test_a_wrong_account_is_named_with_what_is_allowed(
 @pytest.mark.parametrize(
     ("text", "found"),
     [
+        ("accounts: [{name: a, passwordhunter2}]", "accounts.0.password<...>: unknown key"),
+        ("kafka: {security: {key_password_file: 3}}", "kafka.security.key_password_file:"),
         ("- kafka", "connector.yaml: holds a list, but must hold sections"),
         ("kafka: {topic_prefix: sms/}", "kafka.topic_prefix: found 'sms/'; allowed are"),
         ("kafka: {bootstrap_servers: broker}", "kafka.bootstrap_servers: found 'broker'; allowed is host:port"),
