@@ -135,7 +135,8 @@ class RegistrySettings(_Settings):
             raise ValueError("this is no address; allowed is one that starts with http:// or https://") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("allowed is an address that starts with http:// or https://")
-        if parts.username or parts.password:
+        if "@" in url:
+            # Wherever it stands: a password in what is no user's place for the parser is one all the same.
             raise ValueError("the user and the password go into username and password, not into the address")
         return url.rstrip("/")
 

@@ -62,7 +62,7 @@ class TelemetrySettings(BaseModel):
             raise ValueError(_ENDPOINT) from None
         if address.scheme not in ("", "http", "https") or not address.hostname or port is None:
             raise ValueError(_ENDPOINT)
-        if address.username or address.password:
+        if "@" in found:
             raise ValueError("otlp_endpoint takes no user and password; set OTEL_EXPORTER_OTLP_HEADERS for them")
         if address.scheme == "https" and self.otlp_insecure:
             raise ValueError("otlp_insecure contradicts the https of otlp_endpoint; drop one of them")
