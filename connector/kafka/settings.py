@@ -8,13 +8,13 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 # Kafka refuses names over 249 characters; the longest of ours needs 40 of them.
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,200}")
 _SERVER: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_URL: Final = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
 
 Milliseconds = Annotated[int, Field(ge=1)]
 HOUR_MS: Final = 3_600_000
@@ -128,16 +128,11 @@ class RegistrySettings(_Settings):
     @field_validator("url")
     @classmethod
     def _http(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            # Its words quote the address, and a password with it.
-            raise ValueError("this is no address; allowed is one that starts with http:// or https://") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("allowed is an address that starts with http:// or https://")
+        # Strictly, and without quoting it: what stands in no user's place may be a password all the same.
         if "@" in url:
-            # Wherever it stands: a password in what is no user's place for the parser is one all the same.
             raise ValueError("the user and the password go into username and password, not into the address")
+        if _URL.fullmatch(url) is None:
+            raise ValueError("allowed is http://host, https://host, with a :port and a /path where they are needed")
         return url.rstrip("/")
 
     @model_validator(mode="after")

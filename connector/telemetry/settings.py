@@ -1,11 +1,12 @@
 """What an operator can say about metrics, traces and health. Next station: `service`, which starts them."""
 
+import re
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _ENDPOINT: Final = "otlp_endpoint must be http://host:port, https://host:port or host:port"
+_ADDRESS: Final = re.compile(r"(https?://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}/?")
 
 
 class TelemetrySettings(BaseModel):
@@ -54,16 +55,11 @@ class TelemetrySettings(BaseModel):
         if self.otlp_endpoint is None:
             return self
         found = self.otlp_endpoint
-        try:
-            address = urlsplit(found if "://" in found else f"//{found}")
-            port = address.port
-        except ValueError:
-            # Its words quote the address, and a password with it.
-            raise ValueError(_ENDPOINT) from None
-        if address.scheme not in ("", "http", "https") or not address.hostname or port is None:
-            raise ValueError(_ENDPOINT)
+        # Strictly, and without quoting it: what stands in no user's place may be a password all the same.
         if "@" in found:
             raise ValueError("otlp_endpoint takes no user and password; set OTEL_EXPORTER_OTLP_HEADERS for them")
-        if address.scheme == "https" and self.otlp_insecure:
+        if _ADDRESS.fullmatch(found) is None:
+            raise ValueError(_ENDPOINT)
+        if found.startswith("https:") and self.otlp_insecure:
             raise ValueError("otlp_insecure contradicts the https of otlp_endpoint; drop one of them")
         return self
