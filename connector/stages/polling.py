@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 # With Kafka there the thread ends in milliseconds.
 _THREAD_SECONDS: Final = 0.5
+_AGAIN_SECONDS: Final = 1.0
 # Without a coordinator aiokafka commits for ever.
 _NOTE_SECONDS: Final = 5.0
 
@@ -143,12 +144,20 @@ class PollingConsumer(Consumer):  # type: ignore[misc]  # Faust's classes come w
             yield _message(Poll(assignment, tuple(slices)), self.app.consumer_generation_id)
 
     async def _seek_back(self, fetched: Mapping[TP, Sequence[ConsumerMessage]]) -> None:
-        try:
-            await self.perform_seek()
-            if self.flow_active:
-                await self._give_back(fetched)
-        except Exception as error:  # whatever it is: the recovery that follows seeks again, or fails itself
-            log.warning("could not return to the committed positions: %s", type(error).__name__)
+        """Until that is done or partitions move once more: who reads on passes over what was fetched."""
+        assignment = self.app.assignments
+        while True:
+            try:
+                await self.perform_seek()
+                if self.flow_active:
+                    await self._give_back(fetched)
+                return
+            except Exception as error:  # whatever it is
+                log.warning("could not return to the committed positions: %s", type(error).__name__)
+            if self.should_stop or not self.flow_active or assignment != self.app.assignments:
+                # The recovery that follows seeks again, or fails itself.
+                return
+            await self.sleep(_AGAIN_SECONDS)
 
     async def _give_back(self, fetched: Mapping[TP, Sequence[ConsumerMessage]]) -> None:
         """Changelogs have no committed position, and a recovery that has sought and waits for these records would wait
@@ -181,6 +190,10 @@ class PollingConsumer(Consumer):  # type: ignore[misc]  # Faust's classes come w
         await self.app.release()
         await self.commit()
         await super().on_partitions_revoked(revoked)
+        # Faust does so only where there were partitions. Who had none must not begin with what it is given before its
+        # tables are there.
+        self.stop_flow()
+        self.app.flow_control.suspend()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Starts from nothing: what this member knew of its partitions may be outdated."""

@@ -27,6 +27,9 @@ class Fetching(PollingConsumer):
         self.flow_active = flowing
         self.can_resume_flow = None
         self.seeks = 0
+        self.failures = 0
+        """So many attempts to seek fail."""
+        self.sleeps = 0
         self.sought: dict[TP, int] = {}
         self.places = {CHANGELOG: 9}
         self._meanwhile = meanwhile
@@ -57,6 +60,11 @@ class Fetching(PollingConsumer):
 
     async def perform_seek(self) -> None:
         self.seeks += 1
+        if self.seeks <= self.failures:
+            raise ConnectionError
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps += 1
 
 
 async def polls(consumer: Fetching) -> list[Poll]:
@@ -93,6 +101,21 @@ async def test_a_fetch_that_ends_while_partitions_move_is_gone_back_for() -> Non
     consumer = Fetching(meanwhile=stopped)
     assert await polls(consumer) == []
     assert consumer.seeks == 1
+
+
+async def test_going_back_is_tried_until_it_is_done() -> None:
+    """Kafka was away for a moment. Broken by: reading on, over records that nobody took."""
+    consumer = Fetching(meanwhile=rebalanced)
+    consumer.failures = 3
+    assert await polls(consumer) == []
+    assert (consumer.seeks, consumer.sleeps) == (4, 3)
+
+
+async def test_going_back_is_left_to_the_recovery_while_partitions_move() -> None:
+    consumer = Fetching(meanwhile=stopped)
+    consumer.failures = 3
+    assert await polls(consumer) == []
+    assert (consumer.seeks, consumer.sleeps) == (1, 0)
 
 
 async def test_what_it_held_of_a_changelog_is_given_back() -> None:
