@@ -332,6 +332,9 @@ class Bind:
             self._handler.on_answer(self.slot, context.context, header.status, body)
         elif isinstance(body, SubmitSmResp | DataSmResp):
             self._handler.on_response(self.slot, context, header.status, body.message_id, body.tlvs)
+        elif header.status == 0:
+            # A generic_nack that says "no error" tells neither that the request was taken nor that it was not.
+            self._handler.on_timeout(self.slot, context)
         else:
             self._handler.on_response(self.slot, context, header.status, "", ())
 
@@ -339,7 +342,7 @@ class Bind:
         if isinstance(context, _Asked):
             # A cancel_sm that timed out may have been carried out: whoever asked can still tell the sender.
             self._handler.on_answer(self.slot, context.context, header.status, body)
-        else:
+        elif isinstance(body, SubmitSmResp | DataSmResp) or header.status != 0:
             message_id = body.message_id if isinstance(body, SubmitSmResp | DataSmResp) else ""
             self._handler.on_late_response(self.slot, context, header.status, message_id)
 

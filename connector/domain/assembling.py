@@ -18,6 +18,8 @@ from connector.domain.joining import soonest
 
 # References are 8 bits wide with most senders; more messages than this under one of them at once is no accident.
 MOST_ASSEMBLIES: Final = 8
+_LATE_TIMES: Final = 6
+"""Of the time-out: so long after its first part a message that was told as incomplete still takes a part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,14 @@ def add_part(
     if any(part.mark == mark for _, assembly in same_length if (part := assembly.find(index)) is not None):
         return Added(assemblies=None)
     part = Part(index=index, mark=mark, item=item)
-    for place, assembly in same_length:
+    # What was told as incomplete takes parts that come late, but none of a message that came days later under the same
+    # reference; and a message that is not told yet comes before it.
+    open_still = [
+        (place, assembly)
+        for place, assembly in same_length
+        if assembly.told is Told.NOTHING or now_ms - assembly.first_at <= _LATE_TIMES * rules.timeout
+    ]
+    for place, assembly in sorted(open_still, key=lambda each: each[1].told is not Told.NOTHING):
         if assembly.find(index) is None:
             grown = replace(assembly, parts=tuple(sorted((*assembly.parts, part), key=_by_index)))
             return _settle(assemblies[:place], grown, assemblies[place + 1 :], now_ms, rules)

@@ -73,6 +73,8 @@ def changelog_specs(kafka: KafkaSettings, collect: CollectSettings) -> list[Topi
             configs={
                 "cleanup.policy": "compact,delete",
                 "retention.ms": str(kept),
+                # As long as rows: a replica that comes back with its old disk must hear of every row that has gone.
+                "delete.retention.ms": str(kept),
                 "segment.ms": str(max(_HOUR_MS, kept // 6)),
                 # A submitted message with as much metadata as an outbound record can hold.
                 "max.message.bytes": str(kafka.max_record_bytes + 2 * OVERHEAD_OCTETS),

@@ -16,7 +16,7 @@ from connector.domain.joining import Known, Messages
 from connector.kafka.records import RecordError
 from connector.smpp.pdu import DataSm, DeliverSm
 from connector.stages.collect_sheet import Place, Sheet, TableName, Unreadable
-from connector.translate import lost_key, may_name, shows_whole, submitted_key
+from connector.translate import delivery_key, lost_key, may_name, shows_whole
 from connector.translate.deliveries import receipt_id
 
 MOST_LOST: Final = 64
@@ -55,7 +55,9 @@ class Losses:
         known = [
             each
             for each in (messages.known if messages is not None else ())
-            if _fits(each.submitted, item, pdu) and may_name(pdu, each.submitted.message_id or "", dialect)
+            if each.expires_at > sheet.now_ms
+            and _fits(each.submitted, item, pdu)
+            and may_name(pdu, each.submitted.message_id or "", dialect)
         ]
         if messages is None or not known or name is None:
             return
@@ -68,7 +70,8 @@ class Losses:
             replace(
                 lost,
                 type=DeliveryType.SUBMITTED,
-                key=submitted_key(item.account, name, dialect),
+                # Where its receipts wait: the id is known as receipts write it, which need not be as responses do.
+                key=delivery_key(item.account, pdu, dialect),
                 gateway_message_id=name,
                 pdu=None,
                 ids=1,
@@ -99,5 +102,8 @@ class Losses:
 
 
 def _fits(lost: Delivery, receipt: Delivery, pdu: DeliverSm | DataSm) -> bool:
+    if lost.receipt is False:
+        # None was asked for, so this is another message's.
+        return False
     sender, named = (lost.sender or "").removeprefix("+"), pdu.destination_addr.removeprefix("+")
     return lost.at <= receipt.at + _CLOCKS_MS and (not sender or not named or sender == named)

@@ -66,6 +66,17 @@ async def test_a_vendor_command_is_refused_and_the_link_lives() -> None:
         assert bind.ready
 
 
+async def test_a_generic_nack_without_an_error_is_no_answer() -> None:
+    """Broken by: taking its status for that of a response, which would make the message accepted."""
+    stage = Stage()
+    async with smsc() as gateway:
+        with_answer(gateway, GenericNack(), 0)
+        async with bound(settings(gateway), stage) as bind:
+            bind.submit(message(), context=1)
+            await until(lambda: stage.timeouts or stage.answers)
+            assert (stage.timeouts, stage.answers) == ([1], [])
+
+
 async def test_a_generic_nack_is_the_answer_to_its_submit() -> None:
     stage = Stage()
     async with smsc() as gateway, bound(settings(gateway), stage) as bind:

@@ -52,6 +52,20 @@ def test_a_repeat_after_the_whole_was_published_starts_nothing() -> None:
     assert add(whole.assemblies or (), 2, 2).assemblies is None
 
 
+def test_a_message_days_later_completes_none_that_was_told_as_incomplete() -> None:
+    """The handset counts its references in one octet. Broken by: an old assembly that takes parts for as long as it is
+    remembered, or before one that is not told yet."""
+    _, told = assembling.overdue(add((), 1, 3).assemblies or (), now_ms=NOW + RULES.timeout)
+    assert [each.told for each in told] == [Told.INCOMPLETE]
+    late = add(told, 2, 3, mark=12, now=NOW + RULES.timeout + 1)
+    assert [len(each.parts) for each in late.assemblies or ()] == [2]
+    later = NOW + 48 * 3_600_000
+    for index in (2, 3, 1):
+        added = add(told, index, 3, mark=20 + index, now=later)
+        told = added.assemblies or ()
+    assert [[part.mark for part in each.parts] for each in added.publish] == [[21, 22, 23]]
+
+
 def test_two_messages_under_one_reference_are_told_apart() -> None:
     """Part 1 of A and of B, then part 2 of both: each goes to the oldest message that lacks it."""
     assemblies = add((), 1, 2, mark=11).assemblies or ()

@@ -129,6 +129,31 @@ def referring(item: Delivery, message_id: str) -> Delivery:
     return replace(item, pdu=encode(body, sequence=1))
 
 
+def test_the_id_is_read_as_receipts_write_it() -> None:
+    """Responses in hexadecimal, receipts in decimal. Broken by: filing the message under the receipt's id as a response
+    would write it, where another message stands and no receipt looks."""
+    tables = Tables({"main": DialectSettings(response_id_format="hex", receipt_id_format="decimal")})
+    tables.take(lost())
+    batch = tables.take(given_up(tables, receipt("1388")))
+    (report,) = reports(tables.take(*forwarded(batch)))
+    assert (report.message_id, report.match) == ("m-1", "matched")
+
+
+def test_a_message_that_wanted_no_receipt_is_not_meant(tables: Tables) -> None:
+    tables.take(replace(lost("m-0"), receipt=False), lost("m-1", at=AT + 1))
+    (found,) = corrections(tables, given_up(tables, receipt("77")))
+    assert found.message_id == "m-1"
+
+
+def test_a_message_that_was_lost_too_long_ago_is_not_meant(tables: Tables) -> None:
+    tables.take(lost("m-0"))
+    tables.now_ms += 71 * 3_600_000
+    tables.take(lost("m-1", at=AT + 1))
+    tables.now_ms += 2 * 3_600_000
+    (found,) = corrections(tables, given_up(tables, receipt("77")))
+    assert found.message_id == "m-1"
+
+
 def test_a_receipt_is_not_given_to_a_message_that_was_sent_after_it(tables: Tables) -> None:
     tables.take(lost(at=AT + 3_600_000))
     assert corrections(tables, given_up(tables, receipt("77"))) == []
