@@ -37,6 +37,12 @@ class Losses:
         sheet, place = self._sheet, self._place(partition, item)
         before = sheet.messages(place)
         known = before.known if before is not None else ()
+        if item.ids is not None:
+            # A late answer has told what became of it: no receipt needs to.
+            left = tuple(each for each in known if each.submitted.message_id != item.message_id)
+            if left != known:
+                sheet.put(place, Messages(known=left) if left else None)
+            return
         if any(each.submitted.message_id == item.message_id for each in known):
             return
         fresh = Known(submitted=item, expires_at=sheet.now_ms + sheet.desk.joins.retention)

@@ -176,6 +176,17 @@ def test_a_correction_is_the_same_event_when_all_is_done_again(tables: Tables) -
     assert len(ids) == 1
 
 
+def test_a_message_whose_late_answer_has_come_is_not_meant(tables: Tables) -> None:
+    """Broken by: a message that stays lost, and takes the receipt of the next one to its number."""
+    tables.take(lost("m-1"), lost("m-2", at=AT + 10))
+    tables.take(replace(lost("m-1"), ids=1))
+    (found,) = corrections(tables, given_up(tables, receipt("77")))
+    assert found.message_id == "m-2"
+    tables.take(lost("m-3"))
+    tables.take(replace(lost("m-3"), ids=0))
+    assert corrections(tables, given_up(tables, receipt("78"))) == []
+
+
 def test_a_loss_that_is_stored_twice_counts_once(tables: Tables) -> None:
     tables.take(lost(), lost())
     assert len(corrections(tables, given_up(tables, receipt("77")))) == 1

@@ -103,3 +103,12 @@ def test_the_sender_is_the_one_that_went_out(given: str | None, default: str | N
     assert response(worked("101", sender=given), rules, AT).sender == told
     assert [item.sender for item in items("101", "102", rules=rules, sender=given)] == [told, told]
     assert [item.sender for item in losses(worked("", sender=given), rules, AT, b"")] == [told]
+
+
+@pytest.mark.parametrize("name", ["101", ""])
+def test_a_late_answer_that_tells_the_id_ends_the_loss(name: str) -> None:
+    """Broken by: a message that stays lost for whoever looks for one by its recipient."""
+    work = worked(name)
+    assert [item.ids for item in losses(work, DialectSettings(), AT, b"")] == ([] if name else [None])
+    work.correction = True
+    assert [item.ids for item in losses(work, DialectSettings(), AT, b"")] == [1 if name else None]

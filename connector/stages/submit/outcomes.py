@@ -135,9 +135,14 @@ def polls(work: Work, settings: DialectSettings) -> list[Delivery]:
 
 def losses(work: Work, settings: DialectSettings, now_ms: int, told: bytes) -> list[Delivery]:
     """One item for a message that the gateway has, or may have, under an id that never came: a receipt from its
-    recipient may tell. `told` is its outcome as it is published."""
+    recipient may tell. `told` is its outcome as it is published.
+
+    One with `ids` where a late answer has told the ids, or a refusal: it is not lost any more."""
     result, item, message = work.result, work.item, work.message
-    if result is None or result.outcome not in (Outcome.ACCEPTED, Outcome.UNKNOWN) or any(result.part_message_ids):
+    if result is None:
+        return []
+    lost = result.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN) and not any(result.part_message_ids)
+    if not lost and not work.correction:
         return []
     recipient = recipient_of(message, settings)
     return [
@@ -158,6 +163,7 @@ def losses(work: Work, settings: DialectSettings, now_ms: int, told: bytes) -> l
             metadata=message.metadata,
             receipt=message.receipt or message.kind in ANSWER_KINDS,
             valid_until=_valid_until(message, settings, result.submitted_at or now_ms),
+            ids=None if lost else sum(map(bool, result.part_message_ids)),
         )
     ]
 
