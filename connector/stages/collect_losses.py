@@ -16,7 +16,7 @@ from connector.domain.joining import Known, Messages
 from connector.kafka.records import RecordError
 from connector.smpp.pdu import DataSm, DeliverSm
 from connector.stages.collect_sheet import Place, Sheet, TableName, Unreadable
-from connector.translate import delivery_key, lost_key, may_name, shows_whole
+from connector.translate import delivery_key, lost_key, may_answer, may_name, shows_whole
 from connector.translate.deliveries import receipt_id
 
 MOST_LOST: Final = 64
@@ -63,6 +63,7 @@ class Losses:
             for each in (messages.known if messages is not None else ())
             if each.expires_at > sheet.now_ms
             and _fits(each.submitted, item, pdu)
+            and may_answer(pdu, each.submitted.kind)
             and may_name(pdu, each.submitted.message_id or "", dialect)
         ]
         if messages is None or not known or name is None:

@@ -17,7 +17,7 @@ from connector.translate.deliveries import (
 from connector.translate.ids import LearnedIds, canonical_id, guesses_ids
 from connector.translate.inbound import InboundPiece, assemble, to_inbound_part
 from connector.translate.outbound import Plan, fingerprint, plan
-from connector.translate.receipts import may_name, shows_whole, to_polled_report, to_report
+from connector.translate.receipts import may_answer, may_name, shows_whole, to_polled_report, to_report
 from connector.translate.settings import DialectSettings, ExtraTlv, IdFormat, TimeFormat
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "guesses_ids",
     "is_receipt",
     "lost_key",
+    "may_answer",
     "may_name",
     "other_key",
     "plan",

@@ -80,6 +80,12 @@ def may_name(pdu: Incoming, message_id: str, settings: DialectSettings) -> bool:
     return found is None or integer(found) == reference_of(message_id, 16)
 
 
+def may_answer(pdu: Incoming, kind: str | None) -> bool:
+    """Whether a receipt may be about a message of this kind: an answer is for who asked, and for nobody else."""
+    told = flags_of(first_tlvs(pdu.tlvs).get(FLAGS)).kind in ANSWER_KINDS or is_hlr(receipt_octets(pdu))
+    return told == (kind in ANSWER_KINDS)
+
+
 def shows_whole(pdu: Incoming, parts: int, settings: DialectSettings) -> bool:
     """Whether a receipt shows that the gateway took every part of its message, and not only that it took some."""
     if parts <= 1:

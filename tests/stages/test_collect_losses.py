@@ -11,7 +11,7 @@ from connector.smpp.pdu import DeliverSm, encode
 from connector.stages.collect_losses import MOST_LOST
 from connector.stages.collect_sheet import decoded
 from connector.translate import DialectSettings, lost_key
-from tests.stages.deliveries import AT, TO, receipt, submitted
+from tests.stages.deliveries import AT, TO, hlr_answer, receipt, submitted
 from tests.stages.tables import CODEC, TOPICS, Tables, forwarded, on, reports
 
 
@@ -137,6 +137,16 @@ def test_the_id_is_read_as_receipts_write_it() -> None:
     batch = tables.take(given_up(tables, receipt("1388")))
     (report,) = reports(tables.take(*forwarded(batch)))
     assert (report.message_id, report.match) == ("m-1", "matched")
+
+
+def test_an_answer_is_for_who_asked_and_a_receipt_is_not(tables: Tables) -> None:
+    """A lost SMS and a lost HLR request to one number. Broken by: whichever is older."""
+    tables.take(lost("sms"), replace(lost("hlr", at=AT + 1), kind="HLR"))
+    (found,) = corrections(tables, replace(hlr_answer("77"), key=lost_key("main", TO), by_recipient=True))
+    assert found.message_id == "hlr"
+    tables.take(replace(lost("hlr-2"), kind="HLR"))
+    (found,) = corrections(tables, given_up(tables, receipt("78")))
+    assert found.message_id == "sms"
 
 
 def test_a_message_that_wanted_no_receipt_is_not_meant(tables: Tables) -> None:
