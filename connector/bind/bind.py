@@ -17,7 +17,7 @@ from connector.bind.reconnect import PERMANENT, Attempt, Ending, Reconnect
 from connector.bind.settings import BindSettings
 from connector.bind.status import BindHandler, BindRefusal, BindState, BindStatus
 from connector.smpp.constants import VERSION_3_4, VERSION_5_0, version_name
-from connector.smpp.pdu import Body, DataSm, DataSmResp, Header, SubmitSm, SubmitSmResp
+from connector.smpp.pdu import Body, DataSm, DataSmResp, GenericNack, Header, QuerySmResp, SubmitSm, SubmitSmResp
 
 log = logging.getLogger(__name__)
 
@@ -328,21 +328,22 @@ class Bind:
     # What the legs tell
 
     def on_response(self, context: object, header: Header, body: Body) -> None:
-        if isinstance(context, _Asked):
+        if _says_nothing(header, body):
+            self.on_timeout(context)
+        elif isinstance(context, _Asked):
             self._handler.on_answer(self.slot, context.context, header.status, body)
         elif isinstance(body, SubmitSmResp | DataSmResp):
             self._handler.on_response(self.slot, context, header.status, body.message_id, body.tlvs)
-        elif header.status == 0:
-            # A generic_nack that says "no error" tells neither that the request was taken nor that it was not.
-            self._handler.on_timeout(self.slot, context)
         else:
             self._handler.on_response(self.slot, context, header.status, "", ())
 
     def on_late_response(self, context: object, header: Header, body: Body) -> None:
+        if _says_nothing(header, body):
+            return
         if isinstance(context, _Asked):
             # A cancel_sm that timed out may have been carried out: whoever asked can still tell the sender.
             self._handler.on_answer(self.slot, context.context, header.status, body)
-        elif isinstance(body, SubmitSmResp | DataSmResp) or header.status != 0:
+        else:
             message_id = body.message_id if isinstance(body, SubmitSmResp | DataSmResp) else ""
             self._handler.on_late_response(self.slot, context, header.status, message_id)
 
@@ -372,3 +373,13 @@ class Bind:
 
 def _plain(contexts: tuple[object, ...]) -> tuple[object, ...]:
     return tuple(context.context if isinstance(context, _Asked) else context for context in contexts)
+
+
+def _says_nothing(header: Header, body: Body) -> bool:
+    """Whether a response of status 0 tells neither that the request was taken nor that it was not: a generic_nack that
+    says "no error", and the answer to a query of which nothing could be read."""
+    if header.status != 0:
+        return False
+    if isinstance(body, QuerySmResp):
+        return not body.message_id and not body.message_state
+    return isinstance(body, GenericNack)

@@ -222,13 +222,15 @@ class InboundMessage:
 class DeliveryType(StrEnum):
     """SUBMITTED: the gateway took a part under an id. RECEIVED: a deliver_sm or data_sm, as it came. POLLED: the answer
     to a query_sm, as it came. PART_DONE: a part has reached its final state; the collector tells itself. LOST: the
-    gateway took a message, or may have, and its id never came."""
+    gateway took a message, or may have, and its id never came. TOLD: a final state was published where the message
+    stands under another reading of its id; the collector tells itself."""
 
     SUBMITTED = "SUBMITTED"
     RECEIVED = "RECEIVED"
     POLLED = "POLLED"
     PART_DONE = "PART_DONE"
     LOST = "LOST"
+    TOLD = "TOLD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,10 +238,10 @@ class Delivery:
     """Internal: one item of `sms.deliveries`. `key` puts a receipt and its message into one partition.
 
     SUBMITTED fills the fields of the message; RECEIVED and POLLED fill `pdu` (the whole PDU, header included);
-    PART_DONE and LOST have both, the latter its outcome as it was published. `ids`: how many gateway ids the message
-    has, None where a part of it has none. `second_reading`: the key is made of the less likely reading of an id.
-    `by_recipient`: a receipt whose id nobody knows, under the key of its recipient. Types of number and numbering plans
-    are there only where the message named them itself.
+    PART_DONE, TOLD and LOST have both, the last its outcome as it was published. `ids`: how many gateway ids the
+    message has, None where a part of it has none. `second_reading`: the key is made of the less likely reading of an
+    id. `by_recipient`: a receipt whose id nobody knows, under the key of its recipient. Types of number and numbering
+    plans are there only where the message named them itself.
     """
 
     type: DeliveryType

@@ -93,11 +93,13 @@ class Messages:
     known: tuple[Known, ...]
 
     def of(self, addresses: Iterable[str], *, guessed: bool) -> Known | None:
-        """The newest one, where ids are guessed among those whose recipient is one of the receipt's addresses."""
+        """The newest one; where ids are guessed, of those whose recipient is one of the receipt's addresses, and rather
+        one that stands here by the likelier reading of its id."""
         if not guessed:
             return self.known[-1]
         named = [address for address in addresses if address]
-        return next((known for known in reversed(self.known) if _is_for(known, named)), None)
+        found = [known for known in reversed(self.known) if _is_for(known, named)]
+        return next((known for known in found if not known.submitted.second_reading), next(iter(found), None))
 
     def with_(self, before: Known, after: Known) -> "Messages":
         """The same with `after` in the place of `before`."""
@@ -175,8 +177,9 @@ def submitted(
     """What is known once the gateway has taken a message; `before` itself where that brings nothing new.
 
     Receipts that wait under the same id are the caller's next question. A gateway that uses an id again means the
-    newer message; where ids are guessed, only for the same recipient. `poll_after`: how long (ms after the submit) its
-    receipt may take; None where it is not to be asked for, which holds for the second reading of an id anyway.
+    newer message; where ids are guessed, only for the same recipient and by the same reading. `poll_after`: how long
+    (ms after the submit) its receipt may take; None where it is not to be asked for, which holds for the second reading
+    of an id anyway.
     """
     known = before.known if before is not None else ()
     for each in known:
@@ -189,7 +192,7 @@ def submitted(
         poll_at=item.at + poll_after if asks and poll_after is not None else None,
         expires_at=now_ms + rules.retention,
     )
-    others = tuple(each for each in known if guessed and not _is_for(each, (item.recipient or "",)))
+    others = tuple(each for each in known if guessed and not _replaces(item, each))
     return Messages(known=(*others[1 - MOST_UNDER_ONE_ID :], fresh))
 
 
@@ -269,6 +272,11 @@ def give_up(waiting: Waiting) -> tuple[tuple[Parked, ...], Waiting]:
 def soonest(times: Iterable[int | None]) -> int | None:
     """The earliest of some times; None where there is none."""
     return min((time for time in times if time is not None), default=None)
+
+
+def _replaces(item: Delivery, known: Known) -> bool:
+    """Whether a message takes the place of one that stands under its guessed id."""
+    return known.submitted.second_reading is item.second_reading and _is_for(known, (item.recipient or "",))
 
 
 def _is_for(known: Known, addresses: Iterable[str]) -> bool:

@@ -41,6 +41,8 @@ class Batch:
                     receiver.received(partition, item, pdu)
                 case DeliveryType.POLLED:
                     self._receipts.polled(partition, item)
+                case DeliveryType.TOLD:
+                    self._receipts.told(partition, item)
                 case DeliveryType.PART_DONE:
                     self._receipts.part_done(partition, item)
                 case DeliveryType.LOST:

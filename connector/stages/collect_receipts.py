@@ -18,6 +18,7 @@ from connector.translate import (
     ReceiptError,
     guesses_ids,
     other_key,
+    other_reading,
     rollup_key,
     to_polled_report,
     to_report,
@@ -91,6 +92,17 @@ class Receipts:
         """The answer to a query_sm. What it says was told, or it refuses: then it was an attempt, and no more."""
         sheet = self._sheet
         place = Place(TableName.SUBMITTED, partition, item.key.encode())
+        dialect = sheet.desk.dialect(item.account)
+        messages = sheet.messages(place)
+        known = _asked_about(messages, item)
+        if messages is None or known is None:
+            # Whoever stored the answer does not know by which reading of its id the message is kept.
+            name = item.gateway_message_id
+            other = other_reading(item.account, name, dialect, item.key) if name and not item.second_reading else None
+            if other is not None:
+                sheet.forward(replace(item, key=other, second_reading=True))
+            sheet.receipts[item.account, "reread" if other is not None else "poll-forgotten"] += 1
+            return
         sheet.desk.outstanding.answered(item.account, place.key)
         header, answer = decoded(item)
         if header.status != 0:
@@ -98,13 +110,6 @@ class Receipts:
             return
         if not isinstance(answer, QuerySmResp):
             raise Unreadable("pdu-unexpected", f"a {type(answer).__name__} is no query_sm_resp")
-        messages = sheet.messages(place)
-        about = [each for each in messages.known if each.submitted.message_id == item.message_id] if messages else []
-        if messages is None or not about:
-            sheet.receipts[item.account, "poll-forgotten"] += 1
-            return
-        known = about[-1]
-        dialect = sheet.desk.dialect(item.account)
         report = to_polled_report(answer, known.submitted, dialect, account=item.account, received_at=item.at)
         heard, marks = joining.heard(known.marks, joining.mark_of(report.event_id), joining.copy_of(item))
         if heard is not Heard.NEWS or (known.final is not None and report.state == known.final):
@@ -116,12 +121,26 @@ class Receipts:
         self._tell(place, messages, known, after, item, report)
         sheet.receipts[item.account, "polled"] += 1
 
+    def told(self, partition: int, item: Delivery) -> None:
+        """A final state was published where the message stands under the other reading of its id: it is not asked for
+        here any more, and what says the same is no news."""
+        sheet = self._sheet
+        place = Place(TableName.SUBMITTED, partition, item.key.encode())
+        messages = sheet.messages(place)
+        known = _asked_about(messages, item)
+        if messages is None or known is None:
+            return
+        report, polled = self._read(item)
+        if report.state != known.final:
+            after = joining.told(known, known.marks, state=report.state, final=report.final, polled=polled)
+            sheet.put(place, messages.with_(known, after), durable=known.poll_at is not None, same_items=True)
+
     def part_done(self, partition: int, item: Delivery) -> None:
         """A part of a message is final; once they all are, one report tells of the whole."""
         sheet = self._sheet
         if item.part is None:
             raise Unreadable("delivery-empty", "the item names no part")
-        report = self._read(item)
+        report, _ = self._read(item)
         if not isinstance(report, DeliveryReport) or report.state is None:
             raise Unreadable("pdu-unexpected", "the item's PDU is no receipt of a part")
         place = Place(TableName.SUBMITTED, partition, item.key.encode())
@@ -245,13 +264,22 @@ class Receipts:
     def _tell(
         self, place: Place, messages: Messages, known: Known, after: Known, item: Delivery, report: Report
     ) -> None:
-        """Publish the report, remember it, and let the whole of the message know of a part's end."""
+        """Publish the report and remember it. A final one is told on: to the message under the other reading of its id,
+        and to the whole whose part has ended."""
         sheet, submitted = self._sheet, known.submitted
         sheet.publish(report, submitted.traceparent)
         ends_asking = known.poll_at is not None and after.poll_at is None
         sheet.put(place, messages.with_(known, after), durable=ends_asking, same_items=True)
+        if not report.final:
+            return
+        if submitted.second_reading or after.final_polled:
+            # Under the likelier reading it is asked for; under the less likely one a receipt may repeat an answer.
+            name = submitted.gateway_message_id or ""
+            other = other_reading(submitted.account, name, sheet.desk.dialect(submitted.account), submitted.key)
+            if other is not None:
+                sheet.forward(replace(submitted, type=DeliveryType.TOLD, key=other, at=item.at, pdu=item.pdu))
         whole = submitted.ids is not None and submitted.ids > 1 and submitted.message_id is not None
-        if whole and report.final and not report.repeat and isinstance(report, DeliveryReport):
+        if whole and not report.repeat and isinstance(report, DeliveryReport):
             sheet.forward(
                 replace(
                     submitted,
@@ -270,13 +298,20 @@ class Receipts:
             raise Unreadable(report.code, report.reason)
         return report
 
-    def _read(self, item: Delivery) -> Report:
-        """What the PDU of a part's end says, a receipt or the answer to a query."""
+    def _read(self, item: Delivery) -> tuple[Report, bool]:
+        """What the PDU of a final state says, a receipt or the answer to a query (True)."""
         _, body = decoded(item)
         if isinstance(body, QuerySmResp):
             dialect = self._sheet.desk.dialect(item.account)
-            return to_polled_report(body, item, dialect, account=item.account, received_at=item.at)
-        return self._report(item, pdu_of(item), item)
+            return to_polled_report(body, item, dialect, account=item.account, received_at=item.at), True
+        return self._report(item, pdu_of(item), item), False
+
+
+def _asked_about(messages: Messages | None, item: Delivery) -> Known | None:
+    """The message that an answer to a query_sm is about; of its parts the one with the id that was asked for."""
+    about = [each for each in messages.known if each.submitted.message_id == item.message_id] if messages else []
+    named = [each for each in about if each.submitted.gateway_message_id == item.gateway_message_id]
+    return next(reversed(named or about), None)
 
 
 def _repeat(report: Report, copy: int) -> Report:

@@ -78,6 +78,11 @@ def other_key(account: str, pdu: Incoming, settings: DialectSettings, key: str) 
     return next((each for each in keys if each != key), None)
 
 
+def other_reading(account: str, gateway_message_id: str, settings: DialectSettings, key: str) -> str | None:
+    """The key of an accepted part under the other reading of its id than `key`; None where it has one only."""
+    return next((each for each in submitted_keys(account, gateway_message_id, settings) if each != key), None)
+
+
 def rollup_key(account: str, message_id: str) -> str:
     """The key that brings the parts of one message together; no gateway id makes it."""
     return f"{account}|=|{message_id}"

@@ -1,10 +1,11 @@
 """What is asked beside submits (query_sm, cancel_sm, replace_sm): every context comes back as it was given."""
 
+import struct
 from dataclasses import dataclass
 
 import pytest
 
-from connector.smpp.constants import CommandStatus
+from connector.smpp.constants import CommandId, CommandStatus
 from connector.smpp.pdu import (
     Body,
     CancelSm,
@@ -65,6 +66,22 @@ async def test_every_answer_comes_with_the_context_of_its_question(status: int) 
         assert [(context, found) for context, found, _ in stage.asked] == [(Question(n), status) for n in range(3)]
         assert [type(body) for _, _, body in stage.asked] == [QuerySmResp, CancelSmResp, ReplaceSmResp]
         assert [answer.context for answer in stage.answers] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("body", [GenericNack(), QuerySmResp()])
+async def test_an_answer_of_which_nothing_can_be_read_is_none(body: Body) -> None:
+    """Broken by: taking the zeros of a missing body for the state SCHEDULED."""
+    stage = Stage()
+    async with smsc() as gateway, bound(settings(gateway), stage) as bind:
+
+        def answer(peer: Peer, header: Header, question: Body) -> None:
+            command = CommandId.QUERY_SM_RESP if isinstance(body, QuerySmResp) else CommandId.GENERIC_NACK
+            peer.write_raw(struct.pack(">4I", 16, command, 0, header.sequence))
+
+        gateway.on_request = answer
+        bind.request(QuerySm(message_id="7"), Question(1))
+        await until(lambda: stage.timeouts or stage.asked)
+        assert (stage.timeouts, stage.asked) == ([Question(1)], [])
 
 
 async def test_a_gateway_that_does_not_know_the_command_answers_too() -> None:
