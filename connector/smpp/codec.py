@@ -53,5 +53,8 @@ def read(header: Header, data: bytes, at: int, end: int) -> Body:
             found[field.name], at = field.read(data, at, end)
         found["tlvs"] = read_tlvs(data, at, end)
     except FieldError as error:
-        raise MalformedPdu(header, int(error.status), error.reason, build(**found)) from None
+        complete = error.tlvs is not None
+        if complete:
+            found["tlvs"] = error.tlvs
+        raise MalformedPdu(header, int(error.status), error.reason, build(**found), complete=complete) from None
     return cast(Body, build(**found))

@@ -36,12 +36,16 @@ class MalformedPdu(SmppError):
     """A PDU of a sane length whose body cannot be read. Refuse it with `nack_status` and go on.
 
     `header` is what the PDU said of itself. `partial` holds the fields before the damage, the rest at their defaults:
-    for a response that is often all that matters (the id was there, the optional parameters were not).
+    for a response that is often all that matters (the id was there, the optional parameters were not). `complete`:
+    only the optional parameters are damaged, and `partial` has those before the damage.
     """
 
-    def __init__(self, header: "Header", nack_status: int, reason: str, partial: "Body | None" = None) -> None:
+    def __init__(
+        self, header: "Header", nack_status: int, reason: str, partial: "Body | None" = None, *, complete: bool = False
+    ) -> None:
         super().__init__(reason)
         self.header = header
         self.nack_status = nack_status
         self.reason = reason
         self.partial = partial
+        self.complete = complete

@@ -26,12 +26,14 @@ id or a sender of 70 characters is still readable."""
 
 
 class FieldError(Exception):
-    """A field of a received PDU cannot be read; `status` is what to answer."""
+    """A field of a received PDU cannot be read; `status` is what to answer. Where it is the optional parameters, `tlvs`
+    are those before the damage."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, tlvs: Tlvs | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.tlvs = tlvs
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +188,13 @@ def read_tlvs(data: bytes, at: int, end: int) -> Tlvs:
     found: list[tuple[int, bytes]] = []
     while at < end:
         if at + 4 > end:
-            raise FieldError(CommandStatus.ESME_RINVOPTPARSTREAM, f"{end - at} octets after the last parameter")
+            reason = f"{end - at} octets after the last parameter"
+            raise FieldError(CommandStatus.ESME_RINVOPTPARSTREAM, reason, tuple(found))
         tag, size = unpack_from(">HH", data, at)
         at += 4
         if at + size > end:
-            raise FieldError(
-                CommandStatus.ESME_RINVPARLEN, f"parameter 0x{tag:04X} has {size} octets, but {end - at} follow"
-            )
+            reason = f"parameter 0x{tag:04X} has {size} octets, but {end - at} follow"
+            raise FieldError(CommandStatus.ESME_RINVPARLEN, reason, tuple(found))
         found.append((tag, data[at : at + size]))
         at += size
     return tuple(found)

@@ -241,7 +241,11 @@ class Session:
                 try:
                     body = _READERS[command](header, data, at + HEADER_SIZE, end)
                 except MalformedPdu as error:
-                    self._refuse(header, error.nack_status, error.reason, data[at:end], events)
+                    if error.complete and error.partial is not None and self._role is Role.ESME:
+                        # Whoever refuses a delivery for its optional parameters loses what its text says.
+                        events.append(_request(header, error.partial, data[at:end]))
+                    else:
+                        self._refuse(header, error.nack_status, error.reason, data[at:end], events)
                 else:
                     events.append(_request(header, body, data[at:end]))
             else:

@@ -13,7 +13,7 @@ from typing import Final
 from connector.domain.events import Delivery, DeliveryType, Outcome, SubmitResponse
 from connector.domain.identity import event_id
 from connector.domain.joining import Known, Messages
-from connector.kafka.records import RecordError
+from connector.kafka.records import RecordError, UnknownSchemaId
 from connector.smpp.pdu import DataSm, DeliverSm
 from connector.stages.collect_sheet import Place, Sheet, TableName, Unreadable
 from connector.translate import delivery_key, lost_key, may_answer, may_name, shows_whole
@@ -71,8 +71,6 @@ class Losses:
         lost = known[0].submitted
         left = tuple(each for each in messages.known if each is not known[0])
         sheet.put(place, Messages(known=left) if left else None)
-        if shows_whole(pdu, lost.parts or 1, dialect):
-            self._correct(lost, name)
         sheet.forward(
             replace(
                 lost,
@@ -85,12 +83,17 @@ class Losses:
             )
         )
         sheet.receipts[item.account, "found-again"] += 1
+        if shows_whole(pdu, lost.parts or 1, dialect):
+            # Last: an outcome that cannot be read takes the correction away, and nothing else.
+            self._correct(lost, name)
 
     def _correct(self, lost: Delivery, name: str) -> None:
         try:
             told = self._sheet.desk.codec.decode(SubmitResponse, lost.pdu)
         except RecordError as error:
             raise Unreadable(error.code, error.reason) from error
+        except UnknownSchemaId as error:
+            raise Unreadable("unknown-schema", str(error)) from error
         self._sheet.publish(
             replace(
                 told,

@@ -21,12 +21,12 @@ from connector.kafka.events import Published, event_headers
 from connector.kafka.records import Codec, RecordError
 from connector.kafka.settings import KafkaSettings
 from connector.kafka.topics import Topics
-from connector.smpp.errors import SmppError
+from connector.smpp.errors import MalformedPdu, SmppError
 from connector.smpp.pdu import Body, DataSm, DeliverSm, Header, decode
 from connector.stages.collect_polls import Outstanding
 from connector.stages.collect_rows import RowError, RowKind, Rows, kind_of
 from connector.stages.dead_letters import dead_letter, most_octets
-from connector.translate import DialectSettings
+from connector.translate import DialectSettings, is_receipt
 
 log = logging.getLogger(__name__)
 
@@ -277,10 +277,18 @@ def pdu_of(item: Delivery) -> DeliverSm | DataSm:
 
 
 def decoded(item: Delivery) -> tuple[Header, Body]:
-    """The PDU in an item. Raises `Unreadable`."""
+    """The PDU in an item. Raises `Unreadable`.
+
+    Of a receipt the damaged end of its optional parameters is left out: its text tells what matters. A message from a
+    subscriber might lack its text so, or the place of a part.
+    """
     if item.pdu is None:
         raise Unreadable("delivery-empty", "the item has no PDU")
     try:
         return decode(item.pdu)
     except SmppError as error:
-        raise Unreadable("pdu-malformed", f"the stored PDU cannot be read ({type(error).__name__})") from error
+        if isinstance(error, MalformedPdu) and error.complete:
+            body = error.partial
+            if isinstance(body, DeliverSm | DataSm) and is_receipt(body):
+                return error.header, body
+        raise Unreadable("pdu-malformed", f"the stored PDU cannot be read: {error}") from error

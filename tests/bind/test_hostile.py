@@ -215,6 +215,17 @@ async def test_a_truncated_delivery_is_refused_and_the_next_one_taken() -> None:
         assert stage.deliveries[0][1][12:16] == b"\0\0\0\2"
 
 
+async def test_a_delivery_with_damaged_parameters_is_taken_as_it_came() -> None:
+    """Broken by: refusing it, which loses what its text says wherever the gateway does not send it again."""
+    stage = Stage()
+    async with smsc() as gateway, bound(settings(gateway), stage):
+        whole = encode(DeliverSm(short_message=b"id:1", tlvs=((0x2001, b"\0\1"), (0x2002, b"\0\1"))), sequence=1)
+        cut = (len(whole) - 1).to_bytes(4, "big") + whole[4:-1]
+        gateway.peers[0].write_raw(cut)
+        await until(lambda: stage.deliveries)
+        assert stage.deliveries[0][1] == cut
+
+
 async def test_logs_hold_no_address_no_text_and_no_login(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "connector.bind")
     stage = Stage()

@@ -1,6 +1,7 @@
 """What the items of a batch come to. Tables are dicts here; no broker."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -249,6 +250,28 @@ def test_a_stored_pdu_that_is_none_is_set_aside(tables: Tables, pdu: bytes | Non
     batch = tables.take(replace(receipt(), pdu=pdu), submitted())
     assert len(list(on(batch, TOPICS.dead_letters))) == 1
     assert len(tables.places(TableName.SUBMITTED)) == 1
+
+
+def damaged(item: Delivery) -> Delivery:
+    """Its last optional parameter says that it is longer than it is."""
+    octets = (item.pdu or b"") + b"\x14\x00\x00\x09abc"
+    return replace(item, pdu=len(octets).to_bytes(4, "big") + octets[4:])
+
+
+def test_of_a_receipt_the_damaged_end_of_its_parameters_is_left_out(tables: Tables) -> None:
+    tables.take(submitted())
+    (report,) = reports(tables.take(damaged(receipt(cost="0.25"))))
+    assert (report.message_id, report.state, report.cost) == ("m-1", "DELIVRD", Decimal("0.25"))
+
+
+def test_a_message_from_a_subscriber_with_damaged_parameters_is_set_aside_whole(tables: Tables) -> None:
+    """Its text or its place among the parts may be what is damaged."""
+    item = damaged(inbound("STOP"))
+    batch = tables.take(item)
+    (letter,) = batch.events
+    assert header(letter, "dl_code") == b"pdu-malformed"
+    assert header(letter, "dl_reason").endswith(b"parameter 0x1400 has 9 octets, but 3 follow")
+    assert CODEC.decode_frame(Delivery, letter.value) == [item]
 
 
 def test_a_frame_that_is_none_is_set_aside_as_it_came(tables: Tables) -> None:

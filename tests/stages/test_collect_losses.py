@@ -207,3 +207,16 @@ def test_losses_to_one_number_are_bounded(tables: Tables) -> None:
     tables.take(*(lost(f"m-{number}") for number in range(MOST_LOST + 5)))
     (found,) = corrections(tables, given_up(tables, receipt("77")))
     assert found.message_id == "m-5"
+
+
+@pytest.mark.parametrize(
+    "told", [b"", b"\xc3\x01", b"\x00\x00\x00\x00\x09abc"], ids=["nothing", "cut", "another version's"]
+)
+def test_an_outcome_that_cannot_be_read_keeps_no_receipt_from_its_message(tables: Tables, told: bytes) -> None:
+    """Broken by: forgetting the message before its outcome is decoded."""
+    tables.take(replace(lost(), pdu=told))
+    batch = tables.take(given_up(tables, receipt("77")))
+    assert sum(batch.dead.values()) == 1
+    (known,) = forwarded(batch)
+    (report,) = reports(tables.take(known))
+    assert (report.message_id, report.match) == ("m-1", "matched")
