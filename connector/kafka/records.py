@@ -126,6 +126,10 @@ class Codec:
         if data[:10] == kind.prefix:
             value: T = kind.read(data, 10)
             return value
+        before = kind.earlier.get(data[:10])
+        if before is not None:
+            value = kind.resolve(data, 10, before)
+            return value
         if data[0] == _CONFLUENT:
             schema = self._fetched(data)
             if schema.name != kind.schema.name:
@@ -163,9 +167,13 @@ class Codec:
         if not data:
             raise RecordError("empty", "the record has no value")
         _limit(data, MAX_LONE_FRAME_OCTETS)
-        if data[:10] != kind.frame_prefix:
+        if data[:10] == kind.frame_prefix:
+            items: list[ItemT] = kind.read_frame(data, 10)
+            return items
+        before = kind.earlier_frames.get(data[:10])
+        if before is None:
             raise self._misfit(data, kind.frame_prefix)
-        items: list[ItemT] = kind.read_frame(data, 10)
+        items = kind.resolve_frame(data, 10, before)
         return items
 
     def _fetched(self, data: bytes) -> Schema:
@@ -192,7 +200,7 @@ class Codec:
         if len(data) < len(expected):
             return RecordError("truncated", "the record ends inside its framing")
         for kind in self._kinds.values():
-            if data[:10] in (kind.prefix, kind.frame_prefix):
+            if data[:10] in (kind.prefix, kind.frame_prefix, *kind.earlier, *kind.earlier_frames):
                 return RecordError("wrong-type", f"the record is a {kind.schema.name} or a frame of them")
         return RecordError("unknown-schema", "the record's schema fingerprint is not one of this connector's")
 
@@ -215,13 +223,16 @@ class _Body(io.BytesIO):
 class _Kind(Generic[T]):
     """One class with its schema and framings."""
 
-    __slots__ = ("frame_prefix", "plan", "prefix", "schema")
+    __slots__ = ("earlier", "earlier_frames", "frame_prefix", "plan", "prefix", "schema")
 
     def __init__(self, cls: type[T]) -> None:
         self.schema = schemas.load(cls.__name__)
         self.plan = Plan(cls, self.schema)
         self.prefix = _SINGLE_OBJECT + self.schema.fingerprint
         self.frame_prefix = _SINGLE_OBJECT + schemas.array_fingerprint(self.schema)
+        before = schemas.earlier(cls.__name__)
+        self.earlier = {_SINGLE_OBJECT + each.fingerprint: each for each in before}
+        self.earlier_frames = {_SINGLE_OBJECT + schemas.array_fingerprint(each): each for each in before}
 
     def write(self, record: T) -> bytearray:
         body = bytearray()
@@ -245,20 +256,36 @@ class _Kind(Generic[T]):
         return items
 
     def resolve(self, data: bytes, at: int, writer: Schema) -> T:
-        """Read with another version of the schema, as the registry gave it."""
+        """Read with another version of the schema, as the registry gave it or as it was earlier."""
         body = _Body(data)
         body.seek(at)
+        value = self._resolved(body, writer)
+        self._all_used(data, body.tell())
+        return value
+
+    def resolve_frame(self, data: bytes, at: int, writer: Schema) -> list[T]:
+        """The same for a frame."""
+        items: list[T] = []
+        count, at = self._guarded(read_long, data, at)
+        while count > 0:
+            body = _Body(data)
+            body.seek(at)
+            items += [self._resolved(body, writer) for _ in range(count)]
+            count, at = self._guarded(read_long, data, body.tell())
+        if count < 0:
+            raise RecordError("bad-value", "a frame is written without block sizes")
+        self._all_used(data, at)
+        return items
+
+    def _resolved(self, body: _Body, writer: Schema) -> T:
         try:
-            read = fastavro.schemaless_reader(body, writer.parsed, self.schema.parsed)
-            value = self.plan.from_avro(read)
+            return self.plan.from_avro(fastavro.schemaless_reader(body, writer.parsed, self.schema.parsed))
         except EOFError:
             raise RecordError("truncated", "the record ends inside a field") from None
         except Exception as error:  # fastavro lets out whatever Python raised; not chained, as it quotes values
             raise RecordError(
                 "bad-value", f"the record does not read as a {self.schema.name} ({type(error).__name__})"
             ) from None
-        self._all_used(data, body.tell())
-        return value
 
     def _items(self, data: bytes, at: int) -> tuple[list[T], int]:
         items: list[T] = []

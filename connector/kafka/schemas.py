@@ -64,6 +64,14 @@ def load(name: str) -> Schema:
     return checked((folder() / f"{name}.avsc").read_text(encoding="utf-8"))
 
 
+@cache
+def earlier(name: str) -> tuple[Schema, ...]:
+    """The schemas in `earlier/<name>-<number>.avsc`, which records in the topics may still be written with: whoever
+    changes a schema leaves the one before it there."""
+    found = (folder() / "earlier").glob(f"{name}-*.avsc")
+    return tuple(checked(path.read_text(encoding="utf-8")) for path in sorted(found))
+
+
 def checked(text: str) -> Schema:
     """Parse the schema of a record, refusing what could crash or swell the process. Raises `SchemaUnsafe`.
 

@@ -13,7 +13,7 @@ from fastavro.schema import fingerprint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.domain.events import LaneMessage, LedgerEntry
+from connector.domain.events import Delivery, LaneMessage, LedgerEntry
 from connector.domain.messages import OutboundMessage
 from connector.kafka import schemas
 from connector.kafka.records import (
@@ -231,6 +231,60 @@ def test_what_is_no_outbound_event_is_refused_by_name(data: bytes | None, code: 
     with pytest.raises(RecordError) as caught:
         CODEC.decode(OutboundMessage, data)
     assert caught.value.code == code
+
+
+# Records that were written before a schema changed
+
+WRITTEN_WITH = {
+    "OutboundMessage": ["b638f9748ebcd8e8"],
+    "SubmitResponse": ["8ef9ea1f20cbcb63"],
+    "DeliveryReport": ["c28f245ef23b4445"],
+    "HlrResult": ["894050c12e3d127c"],
+    "InboundMessage": ["4f8ec82ad91f2810"],
+    "LaneMessage": ["a3bb36c2a0826526"],
+    "Delivery": ["fd4be6f9f938221a", "c2d0ad778f6cc263"],
+    "LedgerEntry": ["40f8a3c29f5fc7f9"],
+}
+"""Fingerprints of the schemas that records in somebody's topics have; the one of today is the last. Only add to it."""
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=name_of)
+def test_every_schema_that_records_were_written_with_is_kept(cls: type[Any]) -> None:
+    """Broken by: changing a schema without leaving the one before it in schemas/earlier, and adding to the table."""
+    name = cls.__name__
+    known = [each.fingerprint.hex() for each in (*schemas.earlier(name), schemas.load(name))]
+    assert known == WRITTEN_WITH[name]
+
+
+def before(item: Delivery) -> tuple[bytes, bytes]:
+    """One record and a frame of two, as the version before wrote them."""
+    (schema,) = schemas.earlier("Delivery")
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(json.loads(schema.text)), plain(item), strict=True)
+    one = body.getvalue()
+    mark = b"\xc3\x01"
+    return mark + schema.fingerprint + one, mark + schemas.array_fingerprint(schema) + b"\x04" + one + one + b"\0"
+
+
+@pytest.mark.parametrize("item", [samples.SUBMITTED, samples.PART_DONE, samples.RECEIVED])
+def test_what_the_version_before_wrote_is_read(item: Delivery) -> None:
+    one, frame = before(item)
+    assert CODEC.decode(Delivery, one) == item
+    assert CODEC.decode_frame(Delivery, frame) == [item, item]
+    for octets in (one, frame):
+        with pytest.raises(RecordError, match="wrong-type"):
+            CODEC.decode(LedgerEntry, octets)
+
+
+def test_a_frame_of_the_version_before_that_is_cut_or_has_more_is_refused() -> None:
+    _, frame = before(samples.SUBMITTED)
+    for end in range(1, len(frame)):
+        with pytest.raises(RecordError):
+            CODEC.decode_frame(Delivery, frame[:end])
+    with pytest.raises(RecordError, match="trailing-octets"):
+        CODEC.decode_frame(Delivery, frame + b"\0")
+    with pytest.raises(RecordError, match="bad-value"):
+        CODEC.decode_frame(Delivery, frame[:10] + b"\x03" + frame[11:])
 
 
 def test_an_array_in_several_blocks_with_their_sizes_is_read() -> None:
