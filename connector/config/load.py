@@ -17,7 +17,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from connector.config import document, files
+from connector import document
+from connector.config import files
 from connector.stages.settings import AccountSettings, StageConfig
 
 PREFIX = "SMS_CONNECTOR__"

@@ -10,6 +10,7 @@ Every decision is made elsewhere (`gateway`, `admission`, `outbox`, the session)
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -28,7 +29,7 @@ from connector.simulator.player import Player
 from connector.simulator.receipts import stray
 from connector.simulator.record import Record, SummaryRow
 from connector.simulator.script import Action, Host, Inbound, Route, Script, Step
-from connector.simulator.settings import SimulatorSettings, check_inbound
+from connector.simulator.settings import AccountSettings, SimulatorSettings, check_inbound
 from connector.simulator.timers import Timers
 from connector.smpp.pdu import DataSm, DeliverSm, EnquireLink, Outbind, encode
 
@@ -216,7 +217,7 @@ class Simulator:
             alphabet=alphabet,
             concatenation=concatenation,
             reference=reference,
-            iso=account.iso,
+            iso=self._iso(account),
         )
         self.deliver(login, *parts)
         return parts
@@ -317,12 +318,21 @@ class Simulator:
             return
         account = self.gateway.account(inbound.login)
         assert account is not None  # `fault_of` refuses a login there is not
-        parts = parts_of(inbound, turn, iso=account.iso, random=self._player.random)
+        iso = self._iso(account)
+        if iso and inbound.alphabet is Alphabet.GSM:
+            # No coding of such a bind is GSM.
+            inbound = replace(inbound, alphabet=None)
+        parts = parts_of(inbound, turn, iso=iso, random=self._player.random)
         for number, part in enumerate(parts):
             self._timers.on_gateway(at + number * inbound.gap, partial(self.deliver, inbound.login, part))
         if turn + 1 < inbound.times:
             again = at + inbound.every
             self._timers.on_gateway(again, partial(self._received, script, inbound, again, turn + 1))
+
+    def _iso(self, account: AccountSettings) -> bool:
+        """Whether coding 0 is ISO-8859-1 for the login: by its settings, or by the system_type of a bind it has."""
+        binds = self.connections(account.system_id)
+        return account.iso or any(each.origin is not None and each.origin.iso for each in binds)
 
     def _act(self, step: Step) -> None:
         login, host = step.login, step.host

@@ -9,9 +9,9 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from connector import document
 from connector.simulator.inbound import fault_of
 from connector.simulator.script import IdForm, Script
 
@@ -193,11 +193,13 @@ def check_inbound(script: Script, accounts: Iterable[AccountSettings]) -> None:
 def load_settings(path: Path) -> SimulatorSettings:
     """Read a YAML file. Raises `SimulatorSettingsError` naming every wrong field, never a value that may be secret."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = document.read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SimulatorSettingsError(f"{path}: cannot be read: {type(error).__name__}") from error
-    except (yaml.YAMLError, ValueError, RecursionError):
-        # ValueError: a number or a date out of its range.
+    except document.RepeatedKey as error:
+        fault = f"the key of line {error.first} stands once more in its section; put both together, or leave one out"
+        raise SimulatorSettingsError(f"{path}, line {error.line}: {fault}") from None
+    except document.UNREADABLE:
         raise SimulatorSettingsError(f"{path}: is not YAML; check the indentation and the quotes") from None
     try:
         return SimulatorSettings.model_validate({} if raw is None else raw)

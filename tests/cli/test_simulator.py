@@ -91,6 +91,7 @@ def test_what_cannot_be_used_is_named_and_is_status_2(arguments: tuple[str, ...]
         ("script: {submits: [{when: {destination: 79990000001}}]}", "script.submits.0.when.destination: Input should"),
         ("accounts: [{system_id: demo, password:s3cret}]", "accounts.0.<...>: Extra inputs"),
         ("seed: 2026-99-99", "is not YAML"),
+        ("seed: 1\nport: 0\nseed: 2", "line 3: the key of line 1 stands once more in its section"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_was_found(tmp_path: Path, text: str, words: str) -> None:

@@ -160,3 +160,19 @@ def test_a_login_whose_coding_0_is_iso_has_no_text_in_gsm() -> None:
         SimulatorSettings(accounts=accounts, script=Script(inbound=(inbound("hi", alphabet=Alphabet.GSM),)))
     octets = inbound(octets="6869", data_coding=0x00, alphabet=Alphabet.GSM)
     SimulatorSettings(accounts=accounts, script=Script(inbound=(inbound("hi"), octets)))
+
+
+@pytest.mark.parametrize("alphabet", [None, Alphabet.GSM])
+@pytest.mark.parametrize(("system_type", "octets"), [("ISO", "é".encode("latin-1")), ("", b"\x05")])
+async def test_coding_0_is_what_the_system_type_of_the_bind_makes_of_it(
+    system_type: str, octets: bytes, alphabet: Alphabet | None
+) -> None:
+    script = Script(inbound=(inbound("é", alphabet=alphabet, at=1.0),))
+    async with Simulator(SimulatorSettings(), script) as sim, await Esme.connect(sim.port) as esme:
+        await esme.bind(system_type=system_type)
+        sim.skip(1.0)
+        await esme.until(lambda: esme.deliveries)
+        (body,) = esme.deliveries
+        assert (body.data_coding, payload(body)) == (0, octets)
+        (said,) = sim.inbound("demo", source="1", destination="2", text="é")
+        assert (said.data_coding, said.short_message) == (0, octets)

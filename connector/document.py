@@ -1,6 +1,6 @@
 """A YAML document as plain values, in which every key of a section stands once.
 
-Rule: what YAML would drop without a word is refused. Next station: `load`, which lays the environment over it.
+Rule: what YAML would drop without a word is refused. Next stations: `config.load` and `simulator.settings`.
 """
 
 from typing import Any, Final
