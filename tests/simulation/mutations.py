@@ -17,12 +17,13 @@ from unittest import mock
 from connector.domain.events import LaneMessage, Outcome
 from connector.domain.guards import GuardRules, Guards
 from connector.domain.lanes import LanePicker
-from connector.domain.messages import Lane, UnknownPolicy
+from connector.domain.messages import Action, Lane, UnknownPolicy
 from connector.kafka import ledger as ledgers
 from connector.kafka.lease import Lease
 from connector.kafka.ledger import NEW, Ledger, Repeated, Settled
 from connector.stages.settings import AccountSettings
-from connector.stages.submit import doubt
+from connector.stages.submit import ancillary, doubt
+from connector.stages.submit import journal as journals
 from connector.stages.submit import slot as slots
 from connector.stages.submit.account import Account
 from connector.stages.submit.journal import Journal
@@ -139,6 +140,25 @@ def cancellation_asked_of_the_ledger_alone() -> Iterator[None]:
 def cancellation_does_not_wait() -> Iterator[None]:
     """A cancellation of a message begun before a restart is noted as if no byte of it had left."""
     with _patched(Requests, _coming=lambda self, name: False):
+        yield
+
+
+@_mutation(Promise.TRUE_OUTCOME)
+def changed_while_it_leaves() -> Iterator[None]:
+    """Another text is told as sent where the message was under way with its own."""
+    before = ancillary._before_the_gateway
+
+    def anyhow(action: Action, target: Work) -> ancillary.Step:
+        return ancillary.Rewrite() if action is Action.REPLACE else before(action, target)
+
+    with _patched(ancillary, _before_the_gateway=anyhow):
+        yield
+
+
+@_mutation(Promise.ONE_OUTCOME)
+def answers_to_questions_dropped() -> Iterator[None]:
+    """What the gateway says about a message is not stored."""
+    with _patched(journals, polls=lambda work, settings: []):
         yield
 
 

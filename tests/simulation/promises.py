@@ -11,7 +11,7 @@ from connector.domain.messages import Action, UnknownPolicy
 from connector.kafka.ledger import NOTED
 from connector.simulator.record import SubmitRecord
 from connector.smpp.constants import CommandStatus
-from connector.stages.submit.ancillary import DONE_REASONS, IN_LANE
+from connector.stages.submit.ancillary import DONE_REASONS, IN_LANE, REPLACED_IN_LANE
 from tests.simulation.deeds import Wall
 from tests.simulation.known import Known
 from tests.simulation.seeds import Scene
@@ -35,7 +35,7 @@ class Judge:
         self._accepted: dict[Key, list[SubmitRecord]] = defaultdict(list)
         for record in taken:
             if record.accepted:
-                self._accepted[key_of(record.pdu)].append(record)
+                self._accepted[witness.key_of(record.pdu)].append(record)
 
     def judge(self) -> None:
         """Accuses at the witness."""
@@ -60,20 +60,28 @@ class Judge:
             )
             return
         for _, response in story.outcomes:
-            if posted.cancels is not None:
-                self._request(story, self._witness.stories[posted.cancels], response)
+            if posted.about is not None:
+                self._request(story, self._witness.stories[posted.about], response)
             else:
                 self._true(story, response)
 
     def _request(self, story: Story, target: Story, response: SubmitResponse) -> None:
-        """What is told of a cancellation is true of its message."""
+        """What is told of a request is true of its message."""
         ends = {outcome.outcome for _, outcome in target.outcomes}
         if response.reason in (IN_LANE, NOTED) and ends != {Outcome.CANCELLED}:
             self._accuse(
                 Promise.TRUE_OUTCOME, f"{story.name} ended as {response.reason}, and {target.name} as {sorted(ends)}"
             )
-        if response.reason == DONE_REASONS[Action.CANCEL] and not target.cancelled:
-            self._accuse(Promise.TRUE_OUTCOME, f"{story.name}: the gateway has not taken {target.name} back")
+        action = story.posted.message.action
+        if response.reason == DONE_REASONS[action] and action not in target.granted:
+            self._accuse(Promise.TRUE_OUTCOME, f"{story.name}: the gateway has never granted {action} of {target.name}")
+        if response.reason == REPLACED_IN_LANE:
+            texts = {key_of(record.pdu) for record in self._accepted[target.keys[0]]}
+            if texts != {target.instead}:
+                self._accuse(Promise.TRUE_OUTCOME, f"{story.name} changed {target.name}, which has another text")
+        asked = action is Action.QUERY and response.reason == DONE_REASONS[action]
+        if asked and target.posted.message.id not in self._witness.polled:
+            self._accuse(Promise.ONE_OUTCOME, f"{story.name} is answered, and the answer in no topic")
 
     def _true(self, story: Story, response: SubmitResponse) -> None:
         outcome, reason = Outcome(response.outcome), response.reason
@@ -90,7 +98,9 @@ class Judge:
         elif outcome is Outcome.UNKNOWN:
             if mine and story.writes and self._heard(story) and not self._doubts:
                 self._accuse(Promise.TRUE_OUTCOME, f"{story.name} is unknown, though every submit was answered")
-            if reason == "no-response-before-restart" and not self._reconfigured():
+            # After a restart a message is read with the text it had before it was changed.
+            changed = story.instead is not None or self._reconfigured()
+            if reason == "no-response-before-restart" and not changed:
                 self._accuse(Promise.NOT_TWICE, f"{story.name} could not be made again identically after a restart")
         elif mine and whole and any(write.kept for write in story.writes):
             doubted = len(story.writes) > len(story.keys) or self._witness.doubts > 0
@@ -105,7 +115,9 @@ class Judge:
             self._accuse(Promise.PLACE, f"{story.name} was given up when the gateway only asked to wait")
 
     def _asked_back(self, story: Story) -> bool:
-        return any(other.cancels == story.posted.number for other in self._scene.posted)
+        return any(
+            other.about == story.posted.number and other.message.action is Action.CANCEL for other in self._scene.posted
+        )
 
     def _heard(self, story: Story) -> bool:
         """Whether every request reached the gateway and was answered before anybody had to wonder."""

@@ -51,13 +51,14 @@ from tests.simulation.deeds import (
 BASE_MS = 1_800_000_000_000
 """The time of day at which every run begins."""
 PRIMARY, BACKUP = 2775, 2776
+MOST_OF_ONE_PART = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
     """An outbound event. `number` is its offset in the outbound topic; the router puts it into partition `partition`
     of its lane at each of the `times`. `repeats` and `twin` name the event whose id, or whose content, it has too;
-    `cancels` the one that it asks to take back."""
+    `about` the one that it asks to take back, to change, or to tell of."""
 
     number: int
     message: OutboundMessage
@@ -69,7 +70,7 @@ class Posted:
     readable: bool = True
     repeats: int | None = None
     twin: int | None = None
-    cancels: int | None = None
+    about: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,7 @@ def draw(seed: int) -> Scene:
     changed = StageConfig.model_validate(raw)
     posted = _events(random, config)
     posted += _requests(Random(f"{seed}/requests"), posted)
+    posted += _changes(Random(f"{seed}/changes"), posted)
     long_away = random.random() < 0.04
     strikes = _strikes(random, long_away=long_away, backup=backup)
     strikes += _frozen(Random(f"{seed}/frozen"), config.kafka.session_timeout)
@@ -294,7 +296,34 @@ def _requests(random: Random, posted: tuple[Posted, ...]) -> tuple[Posted, ...]:
             sender=target.message.sender,
         )
         event = replace(target, number=number, message=message, lane=Lane.URGENT, times=(max(at, 0.0),))
-        requests.append(replace(event, cancels=target.number))
+        requests.append(replace(event, about=target.number))
+    return tuple(requests)
+
+
+def _changes(random: Random, posted: tuple[Posted, ...]) -> tuple[Posted, ...]:
+    """Another text for a few plain events of one part, and questions about others."""
+    if random.random() < 0.8:
+        return ()
+    shared = {other for each in posted for other in (each.repeats, each.twin, each.about)}
+    targets = [each for each in posted if each.about is None and _is_plain(each) and each.number not in shared]
+    chosen = random.sample(targets, min(len(targets), random.choice((1, 2, 4, 8))))
+    requests: list[Posted] = []
+    for number, target in enumerate(chosen, len(posted)):
+        at = target.times[0] + random.choice((-0.05, 0.0, 0.0, 0.01, 0.05, 0.5, 2.0, 6.0))
+        short = len(target.message.text or "") < MOST_OF_ONE_PART
+        action = random.choice((Action.REPLACE, Action.REPLACE, Action.QUERY)) if short else Action.QUERY
+        message = OutboundMessage(
+            id=f"r{number}",
+            action=action,
+            target_id=target.message.id,
+            account=target.account,
+            recipient=target.message.recipient,
+            sender=target.message.sender,
+            text=f"n{target.number} instead" if action is Action.REPLACE else None,
+        )
+        lane = random.choice((Lane.URGENT, Lane.NORMAL, target.lane))
+        event = replace(target, number=number, message=message, lane=lane, times=(max(at, 0.0),))
+        requests.append(replace(event, about=target.number))
     return tuple(requests)
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from math import inf
 
 from connector.domain.events import SubmitResponse
-from connector.domain.messages import UnknownPolicy
+from connector.domain.messages import Action, UnknownPolicy
 from connector.smpp.constants import ESM_UDHI
 from connector.smpp.pdu import SubmitSm
 from tests.simulation.known import STANDING, Known
@@ -81,8 +81,10 @@ class Story:
     overtaken: int = 0
     wrongly: Known | None = None
     """Why its outcome was written down by somebody who should not have."""
-    cancelled: bool = False
-    """Whether the gateway has said that it took the message back."""
+    granted: set[Action] = field(default_factory=set)
+    """The requests about it that the gateway has answered with yes."""
+    instead: Key | None = None
+    """What its part is once another text was put in place of its own."""
     untraced: bool = False
     """Whether its first outcome was published while the ledger knew nothing of it."""
 

@@ -31,7 +31,7 @@ def spread(scene: Scene, seconds: float, *strikes: Strike, throttled: float = 0.
             times=tuple(at - each.times[0] + seconds * each.number / count for at in each.times),
         )
         for each in scene.posted
-        if each.cancels is None
+        if each.about is None
     )
     rules: tuple[SubmitRule, ...] = ()
     if throttled:

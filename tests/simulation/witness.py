@@ -6,6 +6,7 @@ stories that were kept. The first broken promise ends the run.
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import inf
 from struct import Struct
 from typing import cast
@@ -19,13 +20,13 @@ from connector.domain.events import (
     Outcome,
     SubmitResponse,
 )
-from connector.domain.messages import Lane, UnknownPolicy
+from connector.domain.messages import Action, Lane, UnknownPolicy
 from connector.kafka.clients import OutRecord, Partition, Record
 from connector.kafka.records import Codec
 from connector.kafka.topics import Topics
 from connector.smpp.bodies import Header
 from connector.smpp.constants import CommandId
-from connector.smpp.pdu import CancelSm, SubmitSm, decode_body
+from connector.smpp.pdu import CancelSm, QuerySm, ReplaceSm, SubmitSm, SubmitSmResp, decode_body
 from connector.translate import plan
 from tests.simulation.group import Group
 from tests.simulation.known import Known
@@ -35,6 +36,7 @@ from tests.simulation.story import Broken, Key, Promise, Story, Write, key_of, u
 from tests.simulation.wire import End
 
 _HEADER = Struct(">4I").unpack_from
+_ACTIONS = {CancelSm: Action.CANCEL, ReplaceSm: Action.REPLACE, QuerySm: Action.QUERY}
 _SECOND = 1.0
 _MINUTE = 60.0
 _SLACK_MS = 5_000
@@ -63,6 +65,7 @@ class Witness:
         self.troubled_until = 0.0
         self.writing_troubled_until = 0.0
         self.submitted: set[tuple[str, str]] = set()
+        self.polled: set[str] = set()
         self.stories: list[Story] = []
         self.replays: dict[tuple[Process, int], float] = {}
         """When a replica last began to read the ledger of a slot."""
@@ -80,7 +83,9 @@ class Witness:
         self._checked: dict[Partition, int] = defaultdict(int)
         self._waiting: dict[tuple[End, int], Write] = {}
         self._slots: dict[End, int] = {}
-        self._cancelling: dict[tuple[End, int], Story] = {}
+        self._asking: dict[tuple[End, int], tuple[Action, Story]] = {}
+        self._named: dict[str, Story] = {}
+        self._instead: dict[Key, Key] = {}
         self._deliveries: dict[tuple[End, int], bytes] = {}
         self._durable: set[bytes] = set()
         self._urgent: dict[int, list[Story]] = defaultdict(list)
@@ -93,8 +98,7 @@ class Witness:
 
     def _begin(self, posted: Posted) -> None:
         account = next(each for each in self.scene.config.accounts if each.name == posted.account)
-        asked = posted.cancels is not None
-        pdus = () if asked else plan(posted.message, account, now_ms=BASE_MS).pdus
+        pdus = () if posted.about is not None else plan(posted.message, account, now_ms=BASE_MS).pdus
         story = Story(
             posted=posted,
             keys=tuple(key_of(pdu) for pdu in pdus),
@@ -104,6 +108,17 @@ class Witness:
         self._by_id[posted.message.id, posted.slot].append(story)
         for key in story.keys:
             self._by_key[key].append(story)
+        if posted.about is not None and posted.message.action is Action.REPLACE:
+            target = self.stories[posted.about]
+            changed = replace(target.posted.message, text=posted.message.text)
+            (pdu,) = plan(changed, account, now_ms=BASE_MS).pdus
+            target.instead = key_of(pdu)
+            self._instead[target.instead] = target.keys[0]
+
+    def key_of(self, pdu: SubmitSm) -> Key:
+        """What is the same in every request with a part, be it with the text that was put in place of its own."""
+        key = key_of(pdu)
+        return self._instead.get(key, key)
 
     def accuse(self, promise: Promise, seen: str, known: Known | None = None) -> None:
         """A promise is broken; the first one counts."""
@@ -132,9 +147,9 @@ class Witness:
                 pdu = decode_body(header, octets, at + 16, last)
                 assert isinstance(pdu, SubmitSm)
                 self._submitted(process, end, header.sequence, pdu)
-            elif header.command_id == CommandId.CANCEL_SM:
+            elif header.command_id in (CommandId.CANCEL_SM, CommandId.REPLACE_SM, CommandId.QUERY_SM):
                 pdu = decode_body(header, octets, at + 16, last)
-                assert isinstance(pdu, CancelSm)
+                assert isinstance(pdu, CancelSm | ReplaceSm | QuerySm)
                 self._asked(process, end, header.sequence, pdu)
             elif header.command_id == CommandId.DELIVER_SM_RESP and header.status == 0:
                 raw = self._deliveries.get((end, header.sequence))
@@ -142,7 +157,7 @@ class Witness:
                     self.accuse(Promise.DELIVERY_FIRST, f"{process.name} answered a delivery that is in no topic")
 
     def _submitted(self, process: Process, end: End, sequence: int, pdu: SubmitSm) -> None:
-        now, key = self.loop.time(), key_of(pdu)
+        now, key = self.loop.time(), self.key_of(pdu)
         candidates = self._by_key.get(key, [])
         begun = [each for each in candidates if each.intent is not None]
         # Of twins the one that may go: the other may be done, or wait for its answer.
@@ -170,12 +185,12 @@ class Witness:
         self._waiting[end, sequence] = write
         self.on_step(process, "bytes")
 
-    def _asked(self, process: Process, end: End, sequence: int, pdu: CancelSm) -> None:
-        target = next(each for each in self.stories if each.posted.message.recipient == pdu.destination_addr)
-        self.note(process.name, f"asks to cancel {target.name} as {sequence} on connection {end.number}")
+    def _asked(self, process: Process, end: End, sequence: int, pdu: CancelSm | ReplaceSm | QuerySm) -> None:
+        target, action = self._named[pdu.message_id], _ACTIONS[type(pdu)]
+        self.note(process.name, f"asks for {action} of {target.name} as {sequence} on connection {end.number}")
         self._lease(process, target)
         self._speed(process, target.posted.account)
-        self._cancelling[end, sequence] = target
+        self._asking[end, sequence] = action, target
 
     def _lease(self, process: Process, story: Story) -> None:
         slot = story.posted.slot
@@ -253,11 +268,13 @@ class Witness:
                 if write is not None:
                     write.status, write.heard = header.status, min(write.heard, self.loop.time())
                     self.note(process.name, f"hears {header.status:#x} for {write.story.name} part {write.part}")
+                    body = decode_body(header, octets, at + 16, last)
+                    if isinstance(body, SubmitSmResp) and body.message_id:
+                        self._named[body.message_id] = write.story
                     self.on_step(process, "answer")
-            elif header.command_id == CommandId.CANCEL_SM_RESP and header.status == 0:
-                target = self._cancelling.get((end, header.sequence))
-                if target is not None:
-                    target.cancelled = True
+            elif (end, header.sequence) in self._asking and header.status == 0:
+                action, target = self._asking[end, header.sequence]
+                target.granted.add(action)
             elif header.command_id == CommandId.DELIVER_SM:
                 self._deliveries[end, header.sequence] = octets[at:last]
 
@@ -324,6 +341,8 @@ class Witness:
             for item in self.codec.decode_frame(Delivery, record.value):
                 if item.type is DeliveryType.RECEIVED:
                     self._durable.add(item.pdu or b"")
+                elif item.type is DeliveryType.POLLED:
+                    self.polled.add(item.message_id or "")
                 elif item.type is DeliveryType.SUBMITTED:
                     self.submitted.add((item.message_id or "", item.gateway_message_id or ""))
 

@@ -13,6 +13,7 @@ from connector.kafka.ledger import NOTED, Memo
 from connector.stages.submit.work import PartState, Work
 
 IN_LANE = "cancelled-in-lane"
+REPLACED_IN_LANE = "replaced-in-lane"
 ATTEMPTS = 3
 """Times that a request is asked which got no answer; none of them does harm twice."""
 

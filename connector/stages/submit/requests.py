@@ -93,7 +93,7 @@ class Requests:
         for work in requests:
             if work.message.action is Action.REPLACE and target.message.text == work.message.text and target.result:
                 accepted = target.result.outcome is Outcome.ACCEPTED
-                reason = "replaced-in-lane" if accepted else f"target-{target.result.outcome}"
+                reason = ancillary.REPLACED_IN_LANE if accepted else f"target-{target.result.outcome}"
                 self._settle(work, Outcome.ACCEPTED if accepted else Outcome.REJECTED, reason)
             else:
                 self.take(work)
