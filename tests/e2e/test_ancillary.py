@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from connector.domain.events import DeliveryReport, SubmitResponse
 from connector.domain.messages import Action, OutboundMessage, Priority
 from connector.embedded.kafka import EmbeddedKafka
@@ -66,7 +68,20 @@ async def test_what_is_asked_about_an_earlier_message_has_an_outcome(
     assert last.recipient not in reached
 
 
-async def test_a_receipt_that_does_not_come_is_asked_for(tmp_path: Path, kafka: EmbeddedKafka, prefix: str) -> None:
+@pytest.mark.parametrize(
+    ("account", "simulator"),
+    [
+        ({}, {}),
+        # "fffff" shows that ids are hexadecimal; "100000" and what follows stand under that reading alone.
+        ({"id_format": "either"}, {"id_form": "hex_lower", "first_message_id": 0xFFFFF}),
+        # Nobody has seen a letter yet: "10000" stands under both readings.
+        ({"id_format": "either"}, {"id_form": "hex_lower", "first_message_id": 0x10000}),
+    ],
+    ids=["as-it-is", "learned", "not-learned"],
+)
+async def test_a_receipt_that_does_not_come_is_asked_for(
+    tmp_path: Path, kafka: EmbeddedKafka, prefix: str, account: dict[str, Any], simulator: dict[str, Any]
+) -> None:
     """The collector notices, the submitter asks, the answer is published like a receipt, and no event answers it."""
     script = Script(receipts=Receipts(send=False, delay=1.0))
     async with world(
@@ -74,7 +89,8 @@ async def test_a_receipt_that_does_not_come_is_asked_for(tmp_path: Path, kafka: 
         kafka.bootstrap_servers,
         prefix,
         script=script,
-        account={"poll_after_minutes": 0.05},
+        account={"poll_after_minutes": 0.05, **account},
+        simulator=simulator,
         collect=collected(tmp_path),
     ) as made:
         await made.start("route", "express", "submit", "collect")
