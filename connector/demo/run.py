@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import gc
 import random
+import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import aiohttp
 from rich.console import Console
@@ -19,7 +21,7 @@ from rich.console import Console
 from connector.demo.screen import Screen, gauges, summary
 from connector.demo.tally import Tally
 from connector.demo.traffic import Traffic
-from connector.demo.world import PROCESSES, DemoError, FolderUnusable, World, world
+from connector.demo.world import PROCESSES, DemoError, FolderUnusable, World, ended, world
 from connector.kafka.clients import Producer
 
 LOOK_EVERY = 0.25
@@ -62,9 +64,9 @@ async def run(options: Options, console: Console) -> int:
     def say(line: str) -> None:
         console.print(f"{time.monotonic() - began:5.1f} s  {line}", markup=False)
 
-    with _folder(options.data_dir) as folder:
+    with _Folder(options.data_dir) as folder:
         starting = world(
-            folder,
+            folder.path,
             rate=options.rate,
             bootstrap_servers=options.bootstrap_servers,
             say=say,
@@ -84,6 +86,7 @@ async def run(options: Options, console: Console) -> int:
             made = entering.result()
             say(f"ready; logs of the stages in {made.log_file}")
             code = await _play(options, made, console, stop)
+            folder.kept = folder.kept or code != 0
             if options.keep and not stop.is_set():
                 _commands(console, made)
                 await stop.wait()
@@ -160,7 +163,7 @@ async def _watch(
         if (halted.is_set() and tally.done) or now - began > options.duration + GRACE:
             return
         if made.stages.returncode is not None:
-            raise DemoError(f"the stages ended with status {made.stages.returncode}; see {made.log_file}")
+            raise ended(made.stages, made.log_file)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_EVERY)
 
@@ -182,10 +185,17 @@ def _commands(console: Console, made: World) -> None:
     console.print("Ctrl-C ends it.")
 
 
-@contextlib.contextmanager
-def _folder(data_dir: Path | None) -> Iterator[Path]:
-    """A folder that is kept when it was named, else one that goes with the demo."""
-    if data_dir is not None:
+class _Folder:
+    """Where everything is: a folder that was named, or one that goes with the demo, unless somebody will want its logs.
+
+    Raises `FolderUnusable` for a name where nothing can be written.
+    """
+
+    def __init__(self, data_dir: Path | None) -> None:
+        self.kept = data_dir is not None
+        if data_dir is None:
+            self.path = Path(tempfile.mkdtemp(prefix="sms-connector-demo-"))
+            return
         try:
             data_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=data_dir):
@@ -196,7 +206,14 @@ def _folder(data_dir: Path | None) -> Iterator[Path]:
                 f"--data-dir: found {str(data_dir)!r}, where nothing can be written ({reason}); "
                 "name a folder of yours, or one that can be made"
             ) from None
-        yield data_dir
-    else:
-        with tempfile.TemporaryDirectory(prefix="sms-connector-demo-") as name:
-            yield Path(name)
+        self.path = data_dir
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trail: TracebackType | None
+    ) -> None:
+        # What a `DemoError` says ends with the place of the log.
+        if not self.kept and not isinstance(error, DemoError):
+            shutil.rmtree(self.path, ignore_errors=True)

@@ -124,6 +124,13 @@ async def _start_stages(config_file: Path, log_file: Path) -> asyncio.subprocess
         )
 
 
+def ended(stages: asyncio.subprocess.Process, log_file: Path) -> DemoError:
+    """The stages are not there any more; with the last thing that went wrong by their log."""
+    said = log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+    why = next((f" ({line})" for line in reversed(said) if line.startswith("error: ")), "")
+    return DemoError(f"the stages ended with status {stages.returncode}{why}; see {log_file}")
+
+
 async def _until_ready(
     stages: asyncio.subprocess.Process, simulator: Simulator, metrics_port: int, log_file: Path
 ) -> None:
@@ -132,7 +139,7 @@ async def _until_ready(
             for offset in range(len(PROCESSES)):
                 while not await _healthy(http, metrics_port + offset):
                     if stages.returncode is not None:
-                        raise DemoError(f"the stages ended with status {stages.returncode}; see {log_file}")
+                        raise ended(stages, log_file)
                     await asyncio.sleep(0.1)
             await simulator.until(lambda: bool(simulator.bound("demo")))
     except TimeoutError:

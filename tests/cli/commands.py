@@ -50,15 +50,17 @@ def typed(*arguments: str) -> Done:
 
 @asynccontextmanager
 async def started(
-    *arguments: str, stdin: int = asyncio.subprocess.DEVNULL, cwd: Path | None = None
+    *arguments: str, stdin: int = asyncio.subprocess.DEVNULL, cwd: Path | None = None, temporary: Path | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A command that runs; killed at the end, if it still does."""
+    """A command that runs; killed at the end, if it still does. `temporary`: where its temporary files go."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "connector", *arguments),
         stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=environment() | {"PYTHONPATH": str(Path(__file__).parent.parent.parent)},
+        env=environment()
+        | {"PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+        | ({} if temporary is None else {"TMPDIR": str(temporary)}),
         cwd=cwd,
     )
     try:

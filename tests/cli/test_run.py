@@ -118,6 +118,11 @@ def alive(process: int) -> bool:
         return False
 
 
+def logs_under(folder: Path) -> list[Path]:
+    """The logs of demos that had their temporary files there."""
+    return list(folder.glob("sms-connector-demo-*/connector.log"))
+
+
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110  # other processes set no events here
@@ -151,6 +156,22 @@ async def test_kill_9_of_the_supervisor_ends_every_stage(tmp_path: Path, kafka: 
         finally:
             for child in filter(alive, found):
                 os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="looks for processes under /proc")
+async def test_a_demo_that_fails_says_why_and_keeps_its_logs(tmp_path: Path, kafka: EmbeddedKafka) -> None:
+    """Broken by: naming a log that went with the demo's folder."""
+    at = ("--bootstrap-servers", kafka.bootstrap_servers)
+    async with started("demo", "--bulk", "1000", *at, cwd=tmp_path, temporary=tmp_path) as process:
+        await until(lambda: len([each for child in children(process.pid) for each in children(child)]) == len(STAGES))
+        (supervisor,) = children(process.pid)
+        os.kill(children(supervisor)[0], signal.SIGKILL)
+        async with asyncio.timeout(PATIENCE):
+            _, said = await process.communicate()
+    assert process.returncode == 1
+    line = said.decode().strip().splitlines()[-1]
+    assert "process was ended by signal 9; stopping the others); see " in line
+    assert Path(line.rpartition("see ")[2]) in logs_under(tmp_path)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="looks for processes under /proc")

@@ -1,5 +1,6 @@
 """A mailing is dumped into the outbound topic at once: a login code behind it does not wait for the router."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -22,7 +23,10 @@ async def test_an_urgent_event_overtakes_a_dump_at_the_entrance(
         await made.start("route", "express", "submit")
         await made.send(numbered(1, first=DUMP))
         await made.simulator.until(lambda: len(made.simulator.record.submits()) == 1, PATIENCE)
+        # The router stands still until the dump is there, however long writing it takes.
+        made.processes["route"].send_signal(signal.SIGSTOP)
         await made.send(numbered(DUMP, Priority.BULK))
+        made.processes["route"].send_signal(signal.SIGCONT)
         produced = time.time_ns() // 1_000_000
         urgent = OutboundMessage(
             id="code-1", priority=Priority.URGENT, recipient="15550100001", sender="Shop", text="code"
