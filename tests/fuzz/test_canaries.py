@@ -441,7 +441,7 @@ def test_what_the_gateway_delivers_shows_nothing_on_its_way(watch: Watch) -> Non
         tables = Tables()
         batch = Batch(tables.desk, now_ms=NOW)
         for body in deliveries():
-            each = item(encode_pdu(body, sequence=1))
+            each = item(0, encode_pdu(body, sequence=1))
             watch.see(body, each, to_inbound_part(body, account="main", received_at=NOW))
             if known:
                 batch.take(FRAME, replace(sent(each.key, "SMS", MAIN), recipient=C.number, sender=C.sender))

@@ -1,22 +1,33 @@
 """What the gateway delivers: receipts, answers to HLR requests, inbound messages; and the collector's batches of them.
 
-An input of `delivery` is one PDU. One of `collect` is a row of steps: an octet (what), two octets of length, a PDU.
+An input of `delivery` is one PDU. One of `collect` is a row of steps: an octet (what), two octets of length, a PDU. Of
+the octet the lowest two bits say that something came (0), was submitted (1), that time passes (2), or that a frame is
+none (3); of what came the next two say as which type, and the bit of `GUESSING` that its account reads ids in two ways.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 from struct import pack
 
 from connector.domain.assembling import MOST_ASSEMBLIES, AssemblyRules
-from connector.domain.events import Delivery, DeliveryReport, DeliveryType, HlrResult, InboundMessage
+from connector.domain.events import (
+    Delivery,
+    DeliveryReport,
+    DeliveryType,
+    HlrResult,
+    InboundMessage,
+    LaneMessage,
+)
 from connector.domain.hlr import HlrText, is_hlr, parse_hlr
 from connector.domain.joining import MOST_MARKS, JoinRules
+from connector.domain.messages import Lane
 from connector.domain.receipts import ReceiptError, ReceiptText, parse_receipt
 from connector.kafka.clients import OutRecord, Record
 from connector.kafka.records import Codec, RecordError
 from connector.kafka.topics import Topics
-from connector.smpp.errors import SmppError
-from connector.smpp.pdu import DataSm, DeliverSm, EncodeError, QuerySmResp, decode, encode
+from connector.smpp.errors import MalformedPdu, SmppError
+from connector.smpp.pdu import Body, DataSm, DeliverSm, EncodeError, QuerySmResp, decode, encode
 from connector.stages.collect_batch import Batch
 from connector.stages.collect_rows import RowKind, Rows, kind_of
 from connector.stages.collect_sheet import MOST_ROW_OCTETS, Desk, Place, TableName
@@ -26,12 +37,14 @@ from connector.translate import (
     assemble,
     delivery_key,
     is_receipt,
+    rollup_key,
     submitted_key,
+    submitted_keys,
     to_inbound_part,
     to_polled_report,
     to_report,
 )
-from connector.translate.deliveries import message_octets
+from connector.translate.deliveries import message_octets, receipt_id
 from tests.fuzz.mutating import damaged
 from tests.fuzz.targets.pdu import parameters
 
@@ -55,6 +68,9 @@ WORDS = (
     *(b"DELIVRD", b"UNDELIV", b"%", b"%41", b"%ff%fe", b"+", b"\0", b"\xa0", b"9999999999", b"000000000000", b"991332"),
     *(b"\x05\x00\x03\x07\x02\x01", b"\x06\x08\x04\x00\x07\x02\x02", b"\x1b", b"\xd8\x3d", b"\x00i\x00d\x00:"),
 )
+ACCOUNTS = {"main": DIALECTS[0], "guess": DialectSettings(id_format=IdFormat.EITHER, poll_after_minutes=1)}
+TYPES = (DeliveryType.RECEIVED, DeliveryType.POLLED, DeliveryType.TOLD, DeliveryType.PART_DONE)
+GUESSING = 16
 CODINGS = (0, 1, 2, 3, 4, 5, 8, 0x0A, 0x0D, 0x0E, 0x10, 0x18, 0x20, 0xC0, 0xE0, 0xF0, 0xF4, 0xFF)
 
 
@@ -87,8 +103,11 @@ def delivery(rng: Random, seeds: Sequence[bytes]) -> bytes:
 
 def delivered(octets: bytes) -> DeliverSm | DataSm | None:
     """The PDU, where it is one of those that the link hands on."""
+    body: Body | None
     try:
         _, body = decode(octets)
+    except MalformedPdu as error:
+        body = error.partial if error.complete else None
     except SmppError:
         return None
     return body if isinstance(body, DeliverSm | DataSm) else None
@@ -171,16 +190,22 @@ def batches(rng: Random, seeds: Sequence[bytes]) -> bytes:
         at = rng.randrange(len(steps) + 1)
         kind = rng.random()
         if kind < 0.5 and whole:
-            steps.insert(at, (rng.choice((0, 1)), delivery(rng, whole)))
+            steps.insert(at, (_what(rng), delivery(rng, whole)))
         elif kind < 0.7 and whole:
-            steps[at:at] = [(rng.choice((0, 1)), rng.choice(whole))] * rng.choice((1, 2, 40))
+            steps[at:at] = [(_what(rng), rng.choice(whole))] * rng.choice((1, 2, 40))
+        elif kind < 0.75:
+            steps = [(what | GUESSING if what & 3 < 2 else what, pdu) for what, pdu in steps]
         elif kind < 0.8:
             steps.insert(at, (2 | rng.randrange(64) << 2, b""))
         elif kind < 0.9:
             steps.insert(at, (3, b""))
         else:
-            steps.insert(at, (rng.choice((0, 1)), rng.randbytes(20)))
+            steps.insert(at, (_what(rng), rng.randbytes(20)))
     return b"".join(step(what, pdu) for what, pdu in steps)
+
+
+def _what(rng: Random) -> int:
+    return rng.choice((0, 0, 0, 1, 1, 4, 8, 12)) | rng.choice((0, GUESSING))
 
 
 class Tables:
@@ -192,7 +217,7 @@ class Tables:
         self.desk = Desk(
             codec=CODEC,
             topics=TOPICS,
-            accounts={"main": DIALECTS[0]},
+            accounts=ACCOUNTS,
             joins=JoinRules(unmatched_after=300_000, retention=3_600_000),
             assemblies=AssemblyRules(timeout=600_000, retention=3_600_000),
             read=self.rows.get,
@@ -233,6 +258,8 @@ def published(event: OutRecord) -> None:
     kinds = {TOPICS.delivery_reports: DeliveryReport, TOPICS.hlr_results: HlrResult, TOPICS.inbound: InboundMessage}
     if event.topic == TOPICS.deliveries:
         CODEC.decode_frame(Delivery, event.value)
+    elif event.topic == TOPICS.lane(Lane.NORMAL):
+        CODEC.decode_frame(LaneMessage, event.value)
     elif event.topic == TOPICS.dead_letters:
         assert dict(event.headers)["dl_code"] != b"internal-error", "the collector failed on it"
     else:
@@ -248,17 +275,22 @@ def check_batches(octets: bytes) -> None:
     for what, raw in steps_of(octets):
         match what & 3:
             case 0:
-                batch.take(FRAME, item(raw))
+                batch.take(FRAME, item(what, raw))
             case 1:
                 pdu = delivered(raw)
                 if pdu is not None:
-                    batch.take(FRAME, sent(item(raw).key, "SMS" if pdu.data_coding else "HLR", DIALECTS[0]))
+                    kind = "SMS" if pdu.data_coding else "HLR"
+                    for each in submitted(pdu, kind, "guess" if what & GUESSING else "main"):
+                        batch.take(FRAME, each)
             case 2:
                 tables.settle(batch)
                 tables.now_ms += (what >> 2) * 60_000
                 batch = Batch(tables.desk, now_ms=tables.now_ms)
-                for place in [place for place in tables.rows if place.table is TableName.WAITING]:
-                    batch.due(place.partition, place.key)
+                for place in list(tables.rows):
+                    if place.table is TableName.WAITING:
+                        batch.due(place.partition, place.key)
+                    elif kind_of(tables.rows[place]) is RowKind.MESSAGES:
+                        batch.poll(place.partition, place.key)
             case 3:
                 tables.settle(batch)
                 batch = Batch(tables.desk, now_ms=tables.now_ms)
@@ -270,8 +302,52 @@ def check_batches(octets: bytes) -> None:
     tables.settle(batch)
 
 
-def item(raw: bytes) -> Delivery:
-    """A delivery as the submitter stores it; what is no delivery gets there only by a fault, and must not stop all."""
-    pdu = delivered(raw)
-    key = "main|1" if pdu is None else delivery_key("main", pdu, DIALECTS[0])
-    return Delivery(type=DeliveryType.RECEIVED, key=key, account="main", at=AT, slot=0, pdu=raw)
+def item(what: int, raw: bytes) -> Delivery:
+    """A delivery as the submitter stores it, or the collector itself; what is no delivery gets there only by a fault,
+    and must not stop all. An answer to a query is made of the receipt that would have said the same."""
+    account = "guess" if what & GUESSING else "main"
+    dialect, pdu = ACCOUNTS[account], delivered(raw)
+    kind = TYPES[what >> 2 & 3]
+    name = None if pdu is None else receipt_id(pdu)
+    if kind is DeliveryType.POLLED and pdu is not None:
+        answer = QuerySmResp(message_id=name or "", message_state=pdu.data_coding, error_code=pdu.esm_class)
+        raw = encode(answer, sequence=1, status=pdu.source_addr_ton)
+    if pdu is None:
+        key = f"{account}|1"
+    elif kind is DeliveryType.PART_DONE:
+        key = rollup_key(account, "m-1")
+    elif kind is DeliveryType.POLLED and name:
+        key = submitted_key(account, name, dialect)
+    else:
+        key = delivery_key(account, pdu, dialect)
+    return Delivery(
+        type=kind,
+        key=key,
+        account=account,
+        at=AT,
+        slot=0,
+        pdu=raw,
+        gateway_message_id=name,
+        message_id="m-1",
+        kind="SMS",
+        part=1,
+        parts=2,
+        ids=2,
+    )
+
+
+def submitted(pdu: DeliverSm | DataSm, kind: str, account: str) -> list[Delivery]:
+    """The message that a receipt may be about, under each reading of its id."""
+    dialect, name = ACCOUNTS[account], receipt_id(pdu) or "17"
+    return [
+        replace(
+            sent(key, kind, dialect),
+            key=key,
+            account=account,
+            gateway_message_id=name,
+            receipt=True,
+            second_reading=number > 0,
+            ids=1 + number,
+        )
+        for number, key in enumerate(submitted_keys(account, name, dialect))
+    ]
