@@ -295,7 +295,8 @@ class Bind:
     def _failed(self, failure: BindFailed) -> Attempt:
         now = self._clock()
         attempt = self._reconnect.after(failure.ending, now, failure.status)
-        self._refuse(failure.ending, failure.words, failure.status)
+        falls_back = attempt.version < self._attempt.version
+        self._refuse(failure.ending, failure.words, failure.status, falls_back=falls_back)
         self._enter(BindState.REFUSED if failure.ending in PERMANENT else BindState.WAITING)
         return attempt
 
@@ -307,7 +308,7 @@ class Bind:
         self._enter(BindState.WAITING)
         return self._reconnect.after(loss.ending, now)
 
-    def _refuse(self, ending: Ending, words: str, status: int | None) -> None:
+    def _refuse(self, ending: Ending, words: str, status: int | None, *, falls_back: bool = False) -> None:
         endpoint = self._endpoints[self._attempt.host]
         self._last_refusal = BindRefusal(
             ending=ending,
@@ -316,6 +317,7 @@ class Bind:
             at=self._clock(),
             permanent=ending in PERMANENT,
             status=status,
+            falls_back=falls_back,
         )
         log.warning("bind %s: no bind to the %s host: %s", self._name, endpoint.word, words)
         self._handler.on_refused(self.slot, self._last_refusal)

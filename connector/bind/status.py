@@ -33,7 +33,8 @@ class BindState(StrEnum):
 class BindRefusal:
     """Why there is, or soon was, no bind; `words` say what to do and hold no address, login or password.
 
-    `status` is the command_status of a bind_resp, where one came. `at` is on the pool's clock.
+    `status` is the command_status of a bind_resp, where one came. `at` is on the pool's clock. `falls_back`: the bind
+    is asked for in the lower version at once.
     """
 
     ending: Ending
@@ -42,6 +43,7 @@ class BindRefusal:
     at: float
     permanent: bool = False
     status: int | None = None
+    falls_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

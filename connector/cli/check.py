@@ -16,6 +16,7 @@ from connector.cli.topics import faults_of, wanted_of
 from connector.kafka import topics
 from connector.kafka.clients import Admin, KafkaError, KafkaUnavailable
 from connector.kafka.registry import open_registry
+from connector.smpp.constants import version_name
 from connector.stages.settings import AccountSettings, StageConfig
 
 SYSTEM_TYPE_LIMIT = 12
@@ -97,9 +98,13 @@ def check(
         ]
         typer.echo(json.dumps({"ok": not faults, "findings": found}, ensure_ascii=False))
     else:
-        out.print(f"{len(faults)} faults, {len(warnings)} warnings", markup=False)
+        out.print(f"{_count(len(faults), 'fault')}, {_count(len(warnings), 'warning')}", markup=False)
     if faults:
         raise typer.Exit(min(finding.code for finding in faults))
+
+
+def _count(number: int, of: str) -> str:
+    return f"{number} {of}" if number == 1 else f"{number} {of}s"
 
 
 def _print(finding: Finding) -> None:
@@ -121,11 +126,11 @@ async def _findings(config: StageConfig, bind: bool) -> AsyncIterator[Finding]:
     for account in config.accounts:
         for endpoint in account.endpoints() if bind else ():
             where = f"account {account.name}, {endpoint.word} host {endpoint.host}:{endpoint.port}"
-            words = await probe(account, endpoint)
-            if words is None:
-                yield Finding(Level.OK, where, "bound and unbound")
+            fault, version = await probe(account, endpoint)
+            if fault is None:
+                yield Finding(Level.OK, where, f"bound in SMPP {version_name(version or 0)}, and unbound")
             else:
-                yield Finding(Level.FAULT, where, words, _BIND_REMEDY)
+                yield Finding(Level.FAULT, where, fault, _BIND_REMEDY)
     if config.accounts and not bind:
         yield Finding(Level.OK, "binds", "not tested; --bind tests them, and may end the binds of a running connector")
 
@@ -155,7 +160,7 @@ def _configuration(config: StageConfig) -> list[Finding]:
     for account in config.accounts:
         findings += _account(account)
     if not any(finding.level is not Level.OK for finding in findings):
-        findings.append(Finding(Level.OK, "configuration", f"{len(config.accounts)} accounts"))
+        findings.append(Finding(Level.OK, "configuration", _count(len(config.accounts), "account")))
     return findings
 
 

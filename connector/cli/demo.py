@@ -72,7 +72,9 @@ def demo(
 
 def _check_servers(servers: str) -> None:
     """By the configuration's own rules, before anything starts."""
+    variable = f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS"
     try:
-        load(None, {f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS": servers})
+        load(None, {variable: servers})
     except ConfigError as error:
-        fail(str(error).replace("kafka.bootstrap_servers", "--bootstrap-servers"), EXIT_USAGE)
+        words = str(error).removeprefix(f"{variable}: ")
+        fail(words.replace("kafka.bootstrap_servers", "--bootstrap-servers"), EXIT_USAGE)

@@ -5,6 +5,7 @@ connector. A test bind may end a bind of the same login (gateway.md, "one connec
 """
 
 import asyncio
+from typing import NamedTuple
 
 from connector.bind.handlers import DeliveryToken
 from connector.bind.pool import Pool
@@ -27,7 +28,8 @@ class _Listener:
         self._tell(None)
 
     def on_refused(self, slot: int, refusal: BindRefusal) -> None:
-        self._tell(refusal.words)
+        if not refusal.falls_back:
+            self._tell(refusal.words)
 
     def on_down(self, slot: int, reason: str, unanswered: tuple[object, ...], unsent: tuple[object, ...]) -> None:
         self._tell(reason)
@@ -55,8 +57,15 @@ class _Listener:
             self.heard.set_result(words)
 
 
-async def probe(account: AccountSettings, endpoint: Endpoint) -> str | None:
-    """Bind to one of the account's hosts and unbind; what is wrong, in words, or None."""
+class Probed(NamedTuple):
+    """What a test bind came to: what is wrong, in words, or else the version that both ends speak."""
+
+    fault: str | None
+    version: int | None = None
+
+
+async def probe(account: AccountSettings, endpoint: Endpoint) -> Probed:
+    """Bind to one of the account's hosts and unbind."""
     only = account.model_copy(
         update={"host": endpoint.host, "port": endpoint.port, "backup_host": None, "backup_port": None}
     )
@@ -66,8 +75,9 @@ async def probe(account: AccountSettings, endpoint: Endpoint) -> str | None:
     try:
         # TCP and TLS take one connect_timeout at most, the bind another.
         async with asyncio.timeout(2 * account.connect_timeout + 5.0):
-            return await listener.heard
+            fault = await listener.heard
+        return Probed(fault, pool.binds[0].status().version if fault is None else None)
     except TimeoutError:
-        return "the gateway did not answer in time"
+        return Probed("the gateway did not answer in time")
     finally:
         await pool.close(_UNBIND_WITHIN)

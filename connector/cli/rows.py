@@ -133,12 +133,33 @@ def _shown(name: str) -> str:
     return "<...>" if _LIKE_DATA.search(name) else name
 
 
+class _Twice(Exception):
+    """A key stands twice in one object."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of which nothing is lost: JSON itself takes the last of two equal keys."""
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Twice(key)
+        found[key] = value
+    return found
+
+
 def _objects(lines: Iterable[str], columns: Mapping[str, str], ignore_unknown: bool) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
+            found = json.loads(line, object_pairs_hook=_once)
+        except _Twice as error:
+            yield Row(number, {}, f"has the key {_shown(error.key)!r} twice")
+            continue
         except (ValueError, RecursionError):
             yield Row(number, {}, "is not JSON")
             continue
@@ -152,5 +173,8 @@ def _objects(lines: Iterable[str], columns: Mapping[str, str], ignore_unknown: b
             if field is not None:
                 words[field] = value
             elif not ignore_unknown:
-                fault = "has a key that is no field; map it with --column, or pass over such keys with --ignore-unknown"
+                fault = (
+                    f"has the key {_shown(key)!r}, which is no field; map it with --column, or pass over such keys "
+                    "with --ignore-unknown"
+                )
         yield Row(number, words, fault)

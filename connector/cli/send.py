@@ -26,6 +26,7 @@ from connector.cli.rows import Format
 from connector.cli.send_many import STDIN, Batches, Source, conclude, examine, new_id, send_all
 from connector.cli.send_told import foreseen, give_up, refused, sent, show, took
 from connector.cli.send_wait import Until, watcher
+from connector.domain.kinds import ANSWER_KINDS
 from connector.domain.messages import Action, Coding, Kind, OutboundMessage, Priority, UnknownPolicy
 from connector.kafka.clients import KafkaError, OutRecord, Producer
 from connector.kafka.records import Codec
@@ -225,6 +226,8 @@ def send(
             if text == STDIN:
                 words["text"] = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").removesuffix("\n")
             message = _message(words)
+            if wait is Until.RECEIPT:
+                _awaitable(message)
             asyncio.run(_send_one(settings, message, dry_run=dry_run, wait=wait, timeout=timeout, as_json=as_json))
             return
         _unfit({"--id": message_id, "--wait": wait, "--timeout": timeout}, "--to")
@@ -232,6 +235,18 @@ def send(
             file=file, form=form, columns=_columns(column or []), ignore_unknown=ignore_unknown, defaults=words
         )
         _send_file(settings, Batches(source), dry_run=dry_run, strict=strict, rate=rate, as_json=as_json)
+
+
+def _awaitable(message: OutboundMessage) -> None:
+    """Nobody waits for a receipt that cannot come under this id."""
+    if message.action is not Action.SEND:
+        fail(
+            f"--wait receipt: what {message.action} brings comes under the id of the earlier message; wait for the "
+            "response, or watch delivery-reports",
+            EXIT_USAGE,
+        )
+    if not message.receipt and message.kind not in ANSWER_KINDS:
+        fail("--wait receipt: found --no-receipt; leave one of the two out", EXIT_USAGE)
 
 
 def _unfit(options: dict[str, object], with_option: str) -> None:

@@ -9,7 +9,7 @@ from connector.cli.common import EXIT_FAILED, err, fail, out
 from connector.cli.events import plain
 from connector.cli.outgoing import Prospect
 from connector.cli.send_wait import Answer, DeadLetter, Until
-from connector.domain.events import Outcome, SubmitResponse
+from connector.domain.events import DeliveryReport, HlrResult, Outcome, SubmitResponse
 from connector.domain.messages import Action, OutboundMessage
 
 
@@ -65,11 +65,19 @@ def show(answer: Answer, found: dict[str, Any], as_json: bool) -> None:
     else:
         event = plain(answer, reveal=False)
         error = f", error {answer.error_code} {answer.error_name or ''}".rstrip() if answer.error_code else ""
-        line = f"receipt: {answer.state or 'no state'}{error}"
+        line = f"receipt{_of_what(answer)}: {answer.state or 'no state'}{error}"
     if as_json:
         found["answers"].append({"type": type(answer).__name__, **event})
     else:
         out.print(line, markup=False)
+
+
+def _of_what(answer: DeliveryReport | HlrResult) -> str:
+    """Which part it is about, where parts have ids of their own; such a message has one more for the whole."""
+    if isinstance(answer, DeliveryReport) and answer.rollup:
+        return " of the whole"
+    part = answer.part if isinstance(answer, DeliveryReport) else None
+    return "" if part is None else f" of part {part}"
 
 
 def give_up(found: dict[str, Any], wait: Until, patience: float, as_json: bool) -> NoReturn:

@@ -6,7 +6,7 @@ tests/cli/test_simulator.py holds it against the settings: every key stands here
 from typing import Final
 
 EXAMPLE: Final = """\
-# Settings of the gateway's simulator. Every key is here; a commented one shows its default.
+# Settings of the gateway's simulator. Every setting is here; a commented one shows its default.
 
 # Where it listens. Port 0 takes a free port; null (backup ports only) does not listen.
 # host: 127.0.0.1
@@ -89,7 +89,8 @@ accounts:
 #   late: refusal_and_receipt
 #   status: 254
 
-# Message ids and receipts. id_form: decimal, padded, hex_lower, hex_upper, long or empty.
+# Message ids and receipts. id_form: decimal, padded, hex_lower, hex_upper, long or empty. Where first_message_id is
+# left out, `connector simulator` begins at a number made of the clock, so that no id comes twice.
 # message_payload: true
 # echo_user_message_reference: false
 # first_message_id: 854019
@@ -106,7 +107,7 @@ record:
 
 # The play: what goes wrong, and what becomes of messages. Rules are tried in order, the first that fires decides.
 # script:
-#   receipts: {delay: 0.05, state: DELIVRD, error: 0}
+#   receipts: {delay: 0.05, state: DELIVRD, error: 0}              # `send: false`: none, only query_sm tells
 #   submits:
 #     - {when: {share: 0.05}, status: 0x58}                        # 5 % are throttled
 #     - {when: {destination: "7999*1"}, reply: {reply: silent}}    # no response, ever
@@ -117,6 +118,12 @@ record:
 #       receipts:
 #         template: authorization                                  # or service, transactional, advertising
 #         second_balance: true
+#         cost: "0.25"                                             # and mccmnc, type: else made of the message
+#         copies: 2
+#         jitter: 3.0                                              # up to so many seconds more, drawn
+#         route: other                                             # submitter, any: the bind it comes on
+#         id_form: hex_lower                                       # else that of the responses
+#         form: text_only                                          # tlvs_only, payload, contradicting, garbled, ...
 #         follow_ups: [{after: 60, additional_status: 2}, {after: 90, additional_status: 4}]
 #   inquiries:
 #     - {command: cancel_sm, when: {share: 0.5}, answer: silent}   # done, and not answered; query_sm, replace_sm too

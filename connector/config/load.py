@@ -37,6 +37,9 @@ _SHOWN_CHARACTERS = 200
 Tree = dict[str, Any]
 """A document as YAML gives it, before the models have seen it."""
 
+Place = tuple[int | str, ...]
+"""Where a field stands: keys, and the numbers of accounts."""
+
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message names each field, what was found and what is allowed."""
@@ -47,12 +50,15 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> StageCo
     tree = _read(path) if path is not None else {}
     where = f"{path}: " if path is not None else ""
     _told_apart(tree, where)
-    _override(tree, environ if environ is not None else os.environ)
+    variables = _override(tree, environ if environ is not None else os.environ)
     _drop_empty(tree, StageConfig)
     try:
         config = StageConfig.model_validate(tree)
     except ValidationError as error:
-        lines = [f"{where}{_explain(item)}" for item in error.errors(include_url=False)]
+        lines = [
+            f"{_variable_of(item['loc'], variables) or where}{_explain(item)}"
+            for item in error.errors(include_url=False)
+        ]
         raise ConfigError("\n".join(lines)) from None
     unusable = [f"{where}{fault}" for fault in files.faults(config)]
     if unusable:
@@ -122,24 +128,37 @@ def _told_apart(tree: Tree, where: str) -> None:
             )
 
 
-def _override(tree: Tree, environ: Mapping[str, str]) -> None:
-    for name, value in sorted(environ.items()):
-        if name.startswith(PREFIX):
-            _set(tree, name, name[len(PREFIX) :].lower().split("__"), value)
+def _override(tree: Tree, environ: Mapping[str, str]) -> dict[Place, str]:
+    """Which variable has set what."""
+    return {
+        _set(tree, name, name[len(PREFIX) :].lower().split("__"), value): name
+        for name, value in sorted(environ.items())
+        if name.startswith(PREFIX)
+    }
 
 
-def _set(tree: Tree, name: str, keys: list[str], value: str) -> None:
+def _variable_of(place: Place, variables: Mapping[Place, str]) -> str:
+    """Names the variable that a wrong field comes from, for the beginning of a line; empty where it is the file."""
+    name = next((name for at, name in variables.items() if at == place[: len(at)]), None)
+    return "" if name is None else f"{PREFIX}{'__'.join(_key(key) for key in name[len(PREFIX) :].split('__'))}: "
+
+
+def _set(tree: Tree, name: str, keys: list[str], value: str) -> Place:
     here: Any = tree
+    place: list[int | str] = []
     for depth, key in enumerate(keys[:-1]):
         if isinstance(here, list):
-            here = _named(here, key, name)
+            among, here = here, _named(here, key, name)
+            place.append(next(number for number, each in enumerate(among) if each is here))
         else:
+            place.append(key)
             here = here.setdefault(key, [] if depth == 0 and key == "accounts" else {})
             if here is None or not isinstance(here, dict | list):
                 raise ConfigError(f"{name}: {'.'.join(keys[: depth + 1])} is a single value in the file, not a section")
     if not isinstance(here, dict):
         raise ConfigError(f"{name}: names no field; write {PREFIX}ACCOUNTS__<NAME>__<FIELD>")
     here[keys[-1]] = _value(name, keys[-1], value)
+    return (*place, keys[-1])
 
 
 def _value(name: str, field: str, value: str) -> Any:

@@ -5,7 +5,7 @@ message. `judge` is the one question for an outbound event of any action. Source
 Next station: `translate.ancillary`.
 """
 
-from connector.domain.kinds import ID_LIMIT, KindRules, Refusal, addresses_of, validate
+from connector.domain.kinds import ID_LIMIT, KindRules, Refusal, addresses_of, id_fault, validate
 from connector.domain.messages import Action, Kind, OutboundMessage
 
 GATEWAY_ID_LIMIT = 64
@@ -63,8 +63,9 @@ def _content_fault(message: OutboundMessage, rules: KindRules, now_ms: int) -> R
     if given:
         reason = f"the action {message.action} has no place for: {', '.join(given)}"
         return Refusal(code="field-not-of-action", reason=reason)
-    if not message.id or len(message.id) > ID_LIMIT:
-        return Refusal(code="id-missing", reason=f"the event needs an id of 1 to {ID_LIMIT} characters")
+    unnamed = id_fault(message.id)
+    if unnamed is not None:
+        return unnamed
     addresses = addresses_of(message, rules)
     if isinstance(addresses, Refusal):
         return addresses

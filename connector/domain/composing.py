@@ -188,11 +188,12 @@ def _tail(text: str | None) -> str:
 
 
 def _unmarked(text: str) -> str | Refusal:
-    if "__" in text and text.lstrip().upper().startswith(MARKS):
-        return Refusal(
-            code="text-starts-with-mark",
-            reason="the text starts with the mark of another message kind and would be sent as that kind",
-        )
+    if "__" in text:
+        start = text.lstrip().upper()
+        found = next((mark for mark in MARKS if start.startswith(mark)), None)
+        if found is not None:
+            reason = f"the text starts with {found}, the mark of another message kind, and would be sent as that kind"
+            return Refusal(code="text-starts-with-mark", reason=reason)
     return text
 
 

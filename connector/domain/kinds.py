@@ -110,10 +110,21 @@ class KindRules(Protocol):
     def replace_typography(self) -> bool: ...
 
 
+def id_fault(message_id: str) -> Refusal | None:
+    """Why this is no id of an event."""
+    if not message_id:
+        return Refusal(code="id-missing", reason=f"the event needs an id of 1 to {ID_LIMIT} characters")
+    if len(message_id) > ID_LIMIT:
+        reason = f"the id has {len(message_id)} characters, and at most {ID_LIMIT} are taken"
+        return Refusal(code="id-too-long", reason=reason)
+    return None
+
+
 def validate(message: OutboundMessage, rules: KindRules, now_ms: int) -> Refusal | None:
     """Why this message cannot be sent, or None. `now_ms` is the epoch time it is judged at."""
-    if not message.id or len(message.id) > ID_LIMIT:
-        return Refusal(code="id-missing", reason=f"the message needs an id of 1 to {ID_LIMIT} characters")
+    unnamed = id_fault(message.id)
+    if unnamed is not None:
+        return unnamed
     burden = _burden(message)
     if burden is not None:
         return burden
@@ -210,7 +221,10 @@ def _recipient(message: OutboundMessage, rules: KindRules) -> str | Refusal:
         return Refusal(code="recipient-not-a-number", reason=reason)
     found = international(recipient, rules.default_region)
     if found is None:
-        reason = f"no such number can exist, neither in {rules.default_region} nor in international format"
+        reason = (
+            f"no such number can exist, neither in {rules.default_region} nor in international format; a short code "
+            "needs its recipient_ton"
+        )
         return Refusal(code="recipient-impossible", reason=reason)
     return found
 

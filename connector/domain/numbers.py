@@ -6,7 +6,6 @@ safe with its +. Next station: `kinds`, which asks where an account has a `defau
 """
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -44,24 +43,16 @@ def international(number: str, region: str) -> str | None:
     """
     if number.startswith("+"):
         return _written(_possible(_parsed(number, None)))
-    likeliest: PhoneNumber | None = None
-    for found in _readings(number, region):
-        if found is not None and is_valid_number(found):
-            return _written(found)
-        likeliest = likeliest or _possible(found)
-    return _written(likeliest)
-
-
-def _readings(number: str, region: str) -> Iterator[PhoneNumber | None]:
-    """What digits alone can mean, likeliest first."""
     digits = re.sub(r"[^0-9]", "", number)
-    # In some plans nearly any digits are a number: the region's own country code in front is none by accident.
+    readings = [_parsed(number, region), _parsed("+" + digits, None)]
+    likely = readings
     if digits.startswith(str(country_code_for_region(region))):
-        yield _parsed("+" + digits, None)
-        yield _parsed(number, region)
-    else:
-        yield _parsed(number, region)
-        yield _parsed("+" + digits, None)
+        # In some plans nearly any digits are a number: the region's own country code in front is none by accident.
+        readings.reverse()
+        likely = readings[:1]
+    valid = (found for found in readings if found is not None and is_valid_number(found))
+    possible = (found for found in map(_possible, likely) if found is not None)
+    return _written(next(valid, None) or next(possible, None))
 
 
 def _possible(found: PhoneNumber | None) -> PhoneNumber | None:

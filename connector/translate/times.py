@@ -36,7 +36,7 @@ def validity_of(message: OutboundMessage, settings: DialectSettings, *, first_ms
     minutes = message.validity_minutes
     if minutes is None:
         minutes = settings.validity_minutes
-        if message.scheduled_at is not None:
+        if message.scheduled_at is not None and (first_ms is None or message.scheduled_at > first_ms):
             # The account's minutes are meant for the time from which the message can be delivered at all.
             return _until(message.scheduled_at + minutes * 60_000, settings, first_ms)
     if settings.time_format is TimeFormat.ABSOLUTE and first_ms is not None:

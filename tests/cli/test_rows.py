@@ -27,3 +27,11 @@ def test_a_column_that_is_missing_is_told_without_the_words_of_a_message() -> No
 def test_a_column_that_is_no_field_is_named() -> None:
     with pytest.raises(FileFault, match="'handy'"):
         list(rows_of(["handy,text", f"{TO},x"], Format.CSV, columns={}))
+
+
+def test_a_key_of_a_line_that_is_no_field_or_stands_twice_is_named() -> None:
+    lines = [f'{{"to": "{TO}", "colour": 1}}', f'{{"to": "{TO}", "text": "a", "text": "{CODE}"}}', f'{{"to": "{TO}"}}']
+    unknown, twice, good = rows_of(lines, Format.JSONL, columns={})
+    assert "has the key 'colour', which is no field" in (unknown.fault or "")
+    assert (twice.fault, twice.words) == ("has the key 'text' twice", {})
+    assert good.fault is None

@@ -129,6 +129,12 @@ def test_a_mistake_on_the_command_line_is_named(tmp_path: Path, monkeypatch: pyt
         (("send", "--file", "nowhere.csv"), 2, "nowhere.csv: cannot be read"),
         (("send", "--file", "data.txt"), 2, "give --format csv, tsv or jsonl"),
         (("send", "--file", "odd.csv", "--dry-run"), 2, "the column 'colour' is no field"),
+        (("send", "--to", TO, "--no-receipt", "--text", "x", "--wait", "receipt"), 2, "found --no-receipt"),
+        (
+            ("send", "--to", TO, "--action", "query", "--target-id", "m", "--wait", "receipt"),
+            2,
+            "of the earlier message",
+        ),
         (("watch", "nothing"), 2, "'nothing' is none of our topics; known are outbound, "),
         (("watch", "--outcome", "nonsense"), 2, "--outcome: 'nonsense' is none; known are accepted, rejected, "),
         (("watch", "--state", "FOO"), 3, "warning: --state: 'FOO' is none that we know, which are SCHEDULED, "),

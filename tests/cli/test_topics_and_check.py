@@ -1,7 +1,9 @@
 """`connector topics` and `connector check`: every fault at once, each with a remedy and a status for scripts."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from connector.embedded.kafka import EmbeddedKafka
@@ -55,7 +57,24 @@ async def test_check_binds_only_when_asked(tmp_path: Path, kafka: EmbeddedKafka,
         await gateway.until(lambda: not gateway.bound("demo"))
     assert (quiet.code, quiet.json["ok"]) == (0, True)
     assert (bound.code, bound.json["ok"]) == (0, True)
-    assert "bound and unbound" in [finding["words"] for finding in bound.json["findings"]]
+    assert "bound in SMPP 3.4, and unbound" in [finding["words"] for finding in bound.json["findings"]]
+
+
+@pytest.mark.parametrize("version_5", ["taken", "taken_as_3_4", "refused", "silent", "closed"])
+async def test_check_binds_as_the_connector_does_and_falls_back_to_what_the_gateway_speaks(
+    tmp_path: Path,
+    kafka: EmbeddedKafka,
+    prefix: str,
+    version_5: Any,
+) -> None:
+    async with Simulator(SimulatorSettings(version_5=version_5)) as gateway:
+        account = {"port": gateway.port, "interface_version": "5.0", "connect_timeout": 2.0}
+        config = str(configuration(tmp_path, kafka.bootstrap_servers, prefix, **account))
+        await run("topics", "create", "--config", config)
+        found = await run("check", "--config", config, "--bind")
+    version = "5.0" if version_5 == "taken" else "3.4"
+    assert f"bound in SMPP {version}, and unbound" in found.out
+    assert found.code == 0
 
 
 def test_a_wrong_configuration_is_status_2_and_a_dead_broker_3(tmp_path: Path) -> None:

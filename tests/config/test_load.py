@@ -315,3 +315,17 @@ def test_a_version_may_be_written_as_a_number(tmp_path: Path, written: str, vers
 def test_an_empty_variable_is_an_empty_text(tmp_path: Path) -> None:
     config = load(write(tmp_path, {}), {"SMS_CONNECTOR__KAFKA__TOPIC_PREFIX": ""})
     assert config.kafka.topic_prefix == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "field"),
+    [
+        ("SMS_CONNECTOR__ACCOUNTS__MAIN_1__PASSWRD", "accounts.0.passwrd: unknown key"),
+        ("SMS_CONNECTOR__ACCOUNTS__MAIN_1__BINDS", "accounts.0.binds: found 'x'"),
+        ("SMS_CONNECTOR__KAFFKA", "kaffka: unknown key"),
+    ],
+)
+def test_a_wrong_field_that_a_variable_set_names_the_variable(tmp_path: Path, variable: str, field: str) -> None:
+    message = refusal(tmp_path, {"accounts": [ACCOUNT | {"name": "main.1"}]}, {variable: "x"})
+    assert message.startswith(f"{variable}: {field}")
+    assert "connector.yaml" not in message

@@ -78,7 +78,7 @@ def test_the_gateway_takes_it_for_the_kind_that_was_meant(message: OutboundMessa
 # What must be refused: code, and an event that deserves it.
 REFUSED = [
     ("id-missing", replace(SMS, id="")),
-    ("id-missing", replace(SMS, id="x" * 256)),
+    ("id-too-long", replace(SMS, id="x" * 256)),
     ("campaign-too-long", replace(SMS, campaign_id="x" * 256)),
     ("metadata-too-large", replace(SMS, metadata={str(number): "" for number in range(101)})),
     ("metadata-too-large", replace(SMS, metadata={"k": "v" * 65_536})),

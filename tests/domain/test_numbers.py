@@ -58,6 +58,9 @@ def test_a_number_is_the_one_its_region_means(region: str, written: str, meant: 
         ("recipient-impossible", "+7999"),
         ("recipient-impossible", "+0123456789"),
         ("recipient-impossible", "7" * 20),
+        # Three digits too many: not a number of the region with the country code before it once more.
+        ("recipient-impossible", "74951234567890"),
+        ("recipient-impossible", "7 (495) 123-45-67-890"),
         ("recipient-not-a-number", "8-800-FLOWERS"),
         ("recipient-not-a-number", "79990000001 ext. 5"),
         ("recipient-not-a-number", "٧٩٩٩٠٠٠٠٠٠١"),
