@@ -157,7 +157,7 @@ def refused() -> list[OutboundMessage]:
     binary = replace(bare, kind=Kind.BINARY, text=None)
     call = replace(bare, kind=Kind.VOICE)
     return [
-        replace(PLAIN, id=""),
+        *(replace(PLAIN, id=name) for name in ("", "x" * 256)),
         replace(PLAIN, campaign_id=C.text * 20),
         replace(PLAIN, metadata={f"{C.word}{number}": C.text for number in range(101)}),
         replace(PLAIN, metadata={"x": C.text * 5000}),
